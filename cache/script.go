@@ -1,0 +1,128 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Script is one atomic operation over several keys, written twice: in Lua for
+// Redis and in Go for the memory engine. The package that owns the operation
+// keeps both side by side, and its tests run them on the same inputs and ask
+// for the same replies and the same keys afterwards
+// (cache/enginetest.CompareTwins).
+//
+// A script is deterministic: time and ids come in as arguments. Everything it
+// refuses it refuses before its first write, since neither host undoes.
+type Script struct {
+	// Name is for errors, metrics and logs.
+	Name string
+	// Lua sees KEYS and ARGV. Whole numbers are returned as integers; floats
+	// as strings.
+	Lua string
+	// Go is the twin. keys and args are those of the call, not to be kept.
+	Go func(tx Tx, keys, args []string) Value
+}
+
+// Call is one run of a script.
+type Call struct {
+	Script *Script
+	Keys   []string // one hash tag
+	Args   []string // binary-safe
+}
+
+// Result is the outcome of a Call.
+type Result struct {
+	Value Value
+	Err   error
+}
+
+// Scripts run on the host, atomically with respect to everything else on the
+// keys' slot.
+type Scripts interface {
+	Run(ctx context.Context, s *Script, keys, args []string) (Value, error)
+	// RunAll runs the calls, which may be on different slots, overlapped and
+	// with one wait for durability. It is not atomic across calls; those on
+	// one slot keep their order.
+	RunAll(ctx context.Context, calls []Call) []Result
+}
+
+// Tx is what a script's Go twin sees: the commands that Lua would reach by
+// redis.call, without network, locks or contexts. It is valid during the call
+// only. The first error (a wrong type, say) sticks: later operations do
+// nothing and return zero values, and Run returns that error.
+type Tx interface {
+	Exists(key string) bool
+	Del(key string) bool
+	Expire(key string, ttl time.Duration) bool
+
+	Get(key string) Optional
+	Set(key, value string, ttl time.Duration)
+
+	HGet(key, field string) Optional
+	HSet(key, field, value string) (added bool)
+	HDel(key, field string) bool
+	HLen(key string) int64
+	HIncrBy(key, field string, delta int64) int64
+	// HGetAll returns the fields in no particular order.
+	HGetAll(key string) []Field
+
+	ZAdd(key, name string, score float64) (added bool)
+	ZRem(key, name string) bool
+	ZScore(key, name string) (float64, bool)
+	ZCard(key string) int64
+	ZRangeByScore(key string, r ScoreRange) []Member
+
+	XAdd(key, id string, maxLen int, fields ...Field) string
+	XRange(key, start, end string, count int) []Entry
+	XRevRange(key, end, start string, count int) []Entry
+	XTrim(key, minID string) int64
+
+	// Publish reaches subscribers after the script's effects are durable.
+	Publish(channel, payload string)
+
+	// Err is the error that stuck, or nil.
+	Err() error
+}
+
+// Kind tells what a Value is.
+type Kind uint8
+
+// The kinds of Value.
+const (
+	KindNil Kind = iota
+	KindInt
+	KindString
+	KindList
+)
+
+// Value is the reply of a script.
+type Value struct {
+	Kind Kind
+	Int  int64
+	Str  string
+	List []Value
+}
+
+// Int makes an integer reply.
+func Int(n int64) Value { return Value{Kind: KindInt, Int: n} }
+
+// String makes a string reply.
+func String(s string) Value { return Value{Kind: KindString, Str: s} }
+
+// List makes a list reply.
+func List(vs ...Value) Value { return Value{Kind: KindList, List: vs} }
+
+// Format prints a reply in the manner of redis-cli, for test failures.
+func (v Value) Format(f fmt.State, _ rune) {
+	switch v.Kind {
+	case KindNil:
+		fmt.Fprint(f, "(nil)")
+	case KindInt:
+		fmt.Fprintf(f, "(integer) %d", v.Int)
+	case KindString:
+		fmt.Fprintf(f, "%q", v.Str)
+	case KindList:
+		fmt.Fprintf(f, "%v", v.List)
+	}
+}

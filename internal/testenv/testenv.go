@@ -1,0 +1,31 @@
+// Package testenv tells tests where the real services are that the test script
+// started. Without them a test is skipped, except under
+// HYPERLOCAL_TEST_REQUIRE=1, which `make test` sets: there a missing service is
+// a failure, so that a suite can never pass by not running.
+package testenv
+
+import (
+	"os"
+	"testing"
+)
+
+// Redis returns the host:port of a real redis-server.
+func Redis(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_REDIS") }
+
+// Cassandra returns the host:port of a real Cassandra node.
+func Cassandra(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_CASSANDRA") }
+
+// Chromium returns the path of a real Chromium.
+func Chromium(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_CHROMIUM") }
+
+func need(t testing.TB, name string) string {
+	t.Helper()
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	if os.Getenv("HYPERLOCAL_TEST_REQUIRE") == "1" {
+		t.Fatalf("%s is not set, and this run must not skip: start the services with scripts/services.sh", name)
+	}
+	t.Skipf("%s is not set", name)
+	return ""
+}
