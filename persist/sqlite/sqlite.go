@@ -1,0 +1,241 @@
+// Package sqlite keeps the durable record in one SQLite file. It is the
+// persist.Store for one server: nothing to install, and readable with the
+// sqlite3 command while the server runs. docs/database.md describes the tables.
+//
+// # Durability
+//
+// The file is in WAL mode with synchronous=FULL: a commit returns after the
+// log has been fsynced, so what a call acknowledged outlives a killed process
+// and a power cut alike. Under synchronous=NORMAL, which is usual with WAL, a
+// commit is only written to the page cache and a power cut rolls it back:
+// here that would lose data for good, as the callers drop a bucket or a
+// movement from their own log once it is acknowledged. One fsync a call is
+// cheap beside it, because calls carry many rows. EXTRA adds nothing in WAL
+// mode.
+//
+// # Concurrency
+//
+// One connection writes, and calls that write take turns on it, each in one
+// transaction. A pool of connections reads; in WAL mode neither waits for the
+// other. A read sees the state after some whole call. Another process may have
+// the file open too: writers of several processes wait for each other, for at
+// most Options.BusyTimeout.
+//
+// A Store's lock (mu) is held shared for the whole of a call and exclusively
+// by Close alone. It is the only lock.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"hyperlocal/persist"
+)
+
+// Options of Open. The zero value is what a server wants.
+type Options struct {
+	// Readers is the greatest number of connections that read at a time;
+	// further reads wait. 0 means 4.
+	Readers int
+	// BusyTimeout is how long a write waits for another process that writes.
+	// 0 means 5 s.
+	BusyTimeout time.Duration
+}
+
+// Store is a persist.Store in one file. It is safe for concurrent use.
+type Store struct {
+	mu     sync.RWMutex
+	closed bool
+
+	writer  *sql.DB // exactly one connection
+	readers *sql.DB
+}
+
+var _ persist.Store = (*Store)(nil)
+
+// Open opens the database file at path, creating it and its directory if they
+// are missing, and brings its schema up to date. Several processes may do so
+// at once. It refuses a file that is not a database, that belongs to another
+// program (ErrForeign), or that a newer version of this program has written
+// (ErrNewer).
+func Open(ctx context.Context, path string, opts Options) (*Store, error) {
+	if opts.Readers == 0 {
+		opts.Readers = 4
+	}
+	if opts.BusyTimeout == 0 {
+		opts.BusyTimeout = 5 * time.Second
+	}
+	s, err := open(ctx, path, opts)
+	if err != nil {
+		return nil, fmt.Errorf("open sqlite database %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, path string, opts Options) (*Store, error) {
+	abs, err := prepare(path)
+	if err != nil {
+		return nil, err
+	}
+	writer, err := sql.Open("sqlite", dsn(abs, opts, url.Values{
+		"_journal_mode": {"WAL"},
+		"_synchronous":  {"FULL"},
+		"_txlock":       {"immediate"},
+		// One flush of a big city makes a log of tens of megabytes; without a
+		// limit the file would stay that long for ever.
+		"_pragma": {"journal_size_limit(16777216)", "cache_size(-16384)"},
+	}))
+	if err != nil {
+		return nil, err
+	}
+	writer.SetMaxOpenConns(1)
+	if err := migrate(ctx, writer); err != nil {
+		_ = writer.Close()
+		return nil, translate(err)
+	}
+	readers, err := sql.Open("sqlite", dsn(abs, opts, url.Values{"_query_only": {"1"}}))
+	if err != nil {
+		_ = writer.Close()
+		return nil, err
+	}
+	readers.SetMaxOpenConns(opts.Readers)
+	readers.SetMaxIdleConns(opts.Readers)
+	return &Store{writer: writer, readers: readers}, nil
+}
+
+// prepare makes the directory of path and returns path made absolute.
+func prepare(path string) (string, error) {
+	if path == "" || path == ":memory:" {
+		return "", errors.New("the path of a file is needed")
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if info, err := os.Stat(abs); err == nil && info.IsDir() {
+		return "", errors.New("this is a directory, the path of a file is needed")
+	}
+	if err := os.MkdirAll(filepath.Dir(abs), 0o755); err != nil {
+		return "", fmt.Errorf("make its directory: %w", err)
+	}
+	return abs, nil
+}
+
+// dsn escapes path, so that a '?' or '%' in it stays part of the name.
+func dsn(path string, opts Options, params url.Values) string {
+	params.Set("_busy_timeout", strconv.FormatInt(opts.BusyTimeout.Milliseconds(), 10))
+	params.Set("_dqs", "0")
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: params.Encode()}).String()
+}
+
+// Ping reads the file's header.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.read(ctx, "ping", func(tx *sql.Tx) error {
+		var version int
+		return tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	})
+}
+
+// Close waits for the calls under way, folds the log into the file and closes
+// it. Closing again does nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	// The last connection to close is the one that folds the log in, and the
+	// readers cannot write.
+	return errors.Join(s.readers.Close(), s.writer.Close())
+}
+
+// write runs fn in a transaction that is on disk when write returns nil.
+func (s *Store) write(ctx context.Context, op string, fn func(*sql.Tx) error) error {
+	return s.transact(ctx, op, s.writer, fn)
+}
+
+// read runs fn on one consistent state of the database.
+func (s *Store) read(ctx context.Context, op string, fn func(*sql.Tx) error) error {
+	return s.transact(ctx, op, s.readers, fn)
+}
+
+func (s *Store) transact(ctx context.Context, op string, db *sql.DB, fn func(*sql.Tx) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return fmt.Errorf("sqlite: %s: %w: closed", op, persist.ErrUnavailable)
+	}
+	tx, err := db.BeginTx(ctx, nil)
+	if err == nil {
+		if err = fn(tx); err == nil {
+			err = tx.Commit()
+		} else {
+			_ = tx.Rollback() // the first error is the one that tells
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("sqlite: %s: %w", op, translate(err))
+	}
+	return nil
+}
+
+// put checks rows and executes statement for each, in one transaction.
+func put[T interface{ Validate() error }](ctx context.Context, s *Store, op, statement string, rows []T, bind func([]any, T) []any) error {
+	if err := persist.ValidateAll(rows); err != nil {
+		return fmt.Errorf("sqlite: %s: %w", op, err)
+	}
+	return s.write(ctx, op, func(tx *sql.Tx) error { return bulk(ctx, tx, statement, rows, bind) })
+}
+
+// bulk executes one statement once for each of rows, with the arguments that
+// bind appends to args.
+func bulk[T any](ctx context.Context, tx *sql.Tx, statement string, rows []T, bind func(args []any, row T) []any) error {
+	stmt, err := tx.PrepareContext(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	// A context that can be cancelled costs a goroutine a statement, more than
+	// the insert itself; asking it now and then is enough.
+	unwatched := context.WithoutCancel(ctx)
+	var args []any
+	for i, row := range rows {
+		if i%256 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		args = bind(args[:0], row)
+		if _, err := stmt.ExecContext(unwatched, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collect runs a query and returns its rows, each as scan reads it.
+func collect[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows, *T) error, query string, args ...any) ([]T, error) {
+	rows, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []T
+	for rows.Next() {
+		var v T
+		if err := scan(rows, &v); err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rows.Err()
+}
