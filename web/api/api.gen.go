@@ -147,7 +147,7 @@ func (e VerdictsRejectedVerdict) Valid() bool {
 const (
 	Geojson GetTrackParamsFormat = "geojson"
 	Gpx     GetTrackParamsFormat = "gpx"
-	Json    GetTrackParamsFormat = "json"
+	JSON    GetTrackParamsFormat = "json"
 )
 
 // Valid indicates whether the value is a known member of the GetTrackParamsFormat enum.
@@ -157,7 +157,7 @@ func (e GetTrackParamsFormat) Valid() bool {
 		return true
 	case Gpx:
 		return true
-	case Json:
+	case JSON:
 		return true
 	default:
 		return false
@@ -182,20 +182,20 @@ type AvailabilityQuery struct {
 
 // Driver defines model for Driver.
 type Driver struct {
-	AccuracyM  *float32 `json:"accuracy_m,omitempty"`
+	AccuracyM  *float64 `json:"accuracy_m,omitempty"`
 	AgeMs      int64    `json:"age_ms"`
-	BearingDeg *float32 `json:"bearing_deg,omitempty"`
+	BearingDeg *float64 `json:"bearing_deg,omitempty"`
 
 	// DistanceM From the place asked for
-	DistanceM *float32  `json:"distance_m,omitempty"`
-	DriverId  string    `json:"driver_id"`
+	DistanceM *float64  `json:"distance_m,omitempty"`
+	DriverID  string    `json:"driver_id"`
 	Lat       Latitude  `json:"lat"`
 	Lon       Longitude `json:"lon"`
-	SpeedMps  *float32  `json:"speed_mps,omitempty"`
-	Stale     *bool     `json:"stale,omitempty"`
+	SpeedMps  *float64  `json:"speed_mps,omitempty"`
+	Stale     bool      `json:"stale,omitempty"`
 
-	// Ts Milliseconds since 1970-01-01 UTC
-	Ts   TimeMS `json:"ts"`
+	// TS Milliseconds since 1970-01-01 UTC
+	TS   TimeMS `json:"ts"`
 	Zone string `json:"zone"`
 }
 
@@ -219,23 +219,26 @@ type Latitude = float64
 
 // Line defines model for Line.
 type Line struct {
-	ProductId ProductID `json:"product_id"`
+	ProductID ProductID `json:"product_id"`
 	Units     int64     `json:"units"`
 }
 
 // Longitude defines model for Longitude.
 type Longitude = float64
 
+// MovementLine defines model for MovementLine.
+type MovementLine struct {
+	ProductID ProductID `json:"product_id"`
+	Units     int64     `json:"units"`
+}
+
 // MovementRequest defines model for MovementRequest.
 type MovementRequest struct {
 	// Kind receive and return add units, waste removes them, adjust adds or
 	// removes, count sets what is available to what was counted.
-	Kind  MovementRequestKind `json:"kind"`
-	Lines []struct {
-		ProductId ProductID `json:"product_id"`
-		Units     int64     `json:"units"`
-	} `json:"lines"`
-	Reference *string `json:"reference,omitempty"`
+	Kind      MovementRequestKind `json:"kind"`
+	Lines     []MovementLine      `json:"lines"`
+	Reference string              `json:"reference,omitempty"`
 }
 
 // MovementRequestKind receive and return add units, waste removes them, adjust adds or
@@ -244,21 +247,21 @@ type MovementRequestKind string
 
 // Order defines model for Order.
 type Order struct {
-	// CreatedTs Milliseconds since 1970-01-01 UTC
-	CreatedTs     TimeMS       `json:"created_ts"`
-	CustomerId    *string      `json:"customer_id,omitempty"`
+	// CreatedTS Milliseconds since 1970-01-01 UTC
+	CreatedTS     TimeMS       `json:"created_ts"`
+	CustomerID    string       `json:"customer_id,omitempty"`
 	Driver        *Driver      `json:"driver,omitempty"`
-	DriverId      *string      `json:"driver_id,omitempty"`
+	DriverID      string       `json:"driver_id,omitempty"`
 	Drop          Place        `json:"drop"`
 	Events        []OrderEvent `json:"events"`
 	Lines         []Line       `json:"lines"`
-	OrderId       string       `json:"order_id"`
-	ReservationId *string      `json:"reservation_id,omitempty"`
+	OrderID       string       `json:"order_id"`
+	ReservationID string       `json:"reservation_id,omitempty"`
 	Status        OrderStatus  `json:"status"`
-	StoreId       string       `json:"store_id"`
+	StoreID       string       `json:"store_id"`
 
-	// UpdatedTs Milliseconds since 1970-01-01 UTC
-	UpdatedTs TimeMS `json:"updated_ts"`
+	// UpdatedTS Milliseconds since 1970-01-01 UTC
+	UpdatedTS TimeMS `json:"updated_ts"`
 
 	// Version Sequence of the last event
 	Version int64 `json:"version"`
@@ -266,13 +269,13 @@ type Order struct {
 
 // OrderEvent defines model for OrderEvent.
 type OrderEvent struct {
-	DriverId *string     `json:"driver_id,omitempty"`
-	Note     *string     `json:"note,omitempty"`
+	DriverID string      `json:"driver_id,omitempty"`
+	Note     string      `json:"note,omitempty"`
 	Seq      int64       `json:"seq"`
 	Status   OrderStatus `json:"status"`
 
-	// Ts Milliseconds since 1970-01-01 UTC
-	Ts TimeMS `json:"ts"`
+	// TS Milliseconds since 1970-01-01 UTC
+	TS TimeMS `json:"ts"`
 }
 
 // OrderID defines model for OrderID.
@@ -280,12 +283,12 @@ type OrderID = string
 
 // OrderRequest defines model for OrderRequest.
 type OrderRequest struct {
-	CustomerId    *string  `json:"customer_id,omitempty"`
-	Drop          Place    `json:"drop"`
-	Lines         []Line   `json:"lines"`
-	OrderId       *OrderID `json:"order_id,omitempty"`
-	ReservationId *string  `json:"reservation_id,omitempty"`
-	StoreId       StoreID  `json:"store_id"`
+	CustomerID    string  `json:"customer_id,omitempty"`
+	Drop          Place   `json:"drop"`
+	Lines         []Line  `json:"lines"`
+	OrderID       OrderID `json:"order_id,omitempty"`
+	ReservationID string  `json:"reservation_id,omitempty"`
+	StoreID       StoreID `json:"store_id"`
 }
 
 // OrderStatus defines model for OrderStatus.
@@ -293,25 +296,25 @@ type OrderStatus string
 
 // Ping defines model for Ping.
 type Ping struct {
-	AccuracyM *float32 `json:"accuracy_m,omitempty"`
+	AccuracyM *float64 `json:"accuracy_m,omitempty"`
 
 	// Battery Charge: 0 empty, 1 full
-	Battery    *float32  `json:"battery,omitempty"`
-	BearingDeg *float32  `json:"bearing_deg,omitempty"`
-	DriverId   string    `json:"driver_id"`
+	Battery    float64   `json:"battery,omitempty"`
+	BearingDeg *float64  `json:"bearing_deg,omitempty"`
+	DriverID   string    `json:"driver_id"`
 	Lat        Latitude  `json:"lat"`
 	Lon        Longitude `json:"lon"`
-	SpeedMps   *float32  `json:"speed_mps,omitempty"`
+	SpeedMps   *float64  `json:"speed_mps,omitempty"`
 
-	// Ts Milliseconds since 1970, or RFC 3339
-	Ts Ping_Ts `json:"ts"`
+	// TS Milliseconds since 1970, or RFC 3339
+	TS Ping_TS `json:"ts"`
 }
 
-// PingTs1 defines model for Ping.Ts.1.
-type PingTs1 = time.Time
+// PingTS1 defines model for Ping.TS.1.
+type PingTS1 = time.Time
 
-// Ping_Ts Milliseconds since 1970, or RFC 3339
-type Ping_Ts struct {
+// Ping_TS Milliseconds since 1970, or RFC 3339
+type Ping_TS struct {
 	union json.RawMessage
 }
 
@@ -323,12 +326,12 @@ type Place struct {
 
 // Problem defines model for Problem.
 type Problem struct {
-	Detail *string `json:"detail,omitempty"`
+	Detail string `json:"detail,omitempty"`
 
 	// Field Example: lines[2].units
-	Field  *string `json:"field,omitempty"`
-	Status int     `json:"status"`
-	Title  string  `json:"title"`
+	Field  string `json:"field,omitempty"`
+	Status int    `json:"status"`
+	Title  string `json:"title"`
 
 	// Type Example: urn:hyperlocal:problem:invalid-request
 	Type                 string                 `json:"type"`
@@ -337,35 +340,48 @@ type Problem struct {
 
 // Product defines model for Product.
 type Product struct {
-	Categories      []string `json:"categories"`
-	DiscountPercent *int     `json:"discount_percent,omitempty"`
-	MrpPaise        int64    `json:"mrp_paise"`
-	Name            string   `json:"name"`
-	PackSize        *int     `json:"pack_size,omitempty"`
-	PricePaise      int64    `json:"price_paise"`
-	ProductId       string   `json:"product_id"`
-	WeightG         *int     `json:"weight_g,omitempty"`
+	Categories      []string `json:"categories,omitempty"`
+	DiscountPercent int      `json:"discount_percent,omitempty"`
+
+	// MrpPaise Maximum retail price, 1/100 rupee
+	MrpPaise int64  `json:"mrp_paise"`
+	Name     string `json:"name"`
+
+	// PackSize Pieces, grams or millilitres as printed on the pack
+	PackSize int `json:"pack_size,omitempty"`
+
+	// PricePaise Selling price, 1/100 rupee
+	PricePaise int64     `json:"price_paise"`
+	ProductID  ProductID `json:"product_id"`
+
+	// WeightG Grams of one pack
+	WeightG int `json:"weight_g,omitempty"`
 }
 
 // ProductID defines model for ProductID.
 type ProductID = string
 
+// ProductList defines model for ProductList.
+type ProductList struct {
+	Products []Product `json:"products"`
+}
+
 // Products defines model for Products.
 type Products struct {
 	// Next Pass as `after` for the next page; absent on the last
-	Next     *string   `json:"next,omitempty"`
+	Next     string    `json:"next,omitempty"`
 	Products []Product `json:"products"`
 }
 
 // Reservation defines model for Reservation.
 type Reservation struct {
-	// ExpiresTs Milliseconds since 1970-01-01 UTC
-	ExpiresTs     TimeMS           `json:"expires_ts"`
+	// ExpiresTS Milliseconds since 1970-01-01 UTC
+	ExpiresTS     TimeMS           `json:"expires_ts"`
 	Lines         []Line           `json:"lines"`
-	OrderId       string           `json:"order_id"`
-	ReservationId string           `json:"reservation_id"`
+	OrderID       string           `json:"order_id"`
+	ReservationID string           `json:"reservation_id"`
 	State         ReservationState `json:"state"`
-	StoreId       string           `json:"store_id"`
+	StoreID       string           `json:"store_id"`
 }
 
 // ReservationState defines model for Reservation.State.
@@ -374,15 +390,15 @@ type ReservationState string
 // ReservationRequest defines model for ReservationRequest.
 type ReservationRequest struct {
 	Lines   []Line  `json:"lines"`
-	OrderId OrderID `json:"order_id"`
-	TtlS    *int    `json:"ttl_s,omitempty"`
+	OrderID OrderID `json:"order_id"`
+	TTLS    int     `json:"ttl_s,omitempty"`
 }
 
 // StatusRequest defines model for StatusRequest.
 type StatusRequest struct {
-	// DriverId The partner who brings it; needed by picked_up
-	DriverId *string     `json:"driver_id,omitempty"`
-	Note     *string     `json:"note,omitempty"`
+	// DriverID The partner who brings it; needed by picked_up
+	DriverID string      `json:"driver_id,omitempty"`
+	Note     string      `json:"note,omitempty"`
 	Status   OrderStatus `json:"status"`
 }
 
@@ -394,12 +410,12 @@ type Stock map[string]int64
 // Store defines model for Store.
 type Store struct {
 	// DistanceM From the place asked for
-	DistanceM *float32  `json:"distance_m,omitempty"`
+	DistanceM *float64  `json:"distance_m,omitempty"`
 	Lat       Latitude  `json:"lat"`
 	Lon       Longitude `json:"lon"`
 	Name      string    `json:"name"`
 	Open      bool      `json:"open"`
-	StoreId   StoreID   `json:"store_id"`
+	StoreID   StoreID   `json:"store_id"`
 }
 
 // StoreDetails defines model for StoreDetails.
@@ -419,7 +435,7 @@ type StoreStock struct {
 	//
 	// Example: {"product:101":3,"product:102":0}
 	Stock   Stock   `json:"stock"`
-	StoreId StoreID `json:"store_id"`
+	StoreID StoreID `json:"store_id"`
 }
 
 // Stores defines model for Stores.
@@ -432,16 +448,9 @@ type TimeMS = int64
 
 // Track defines model for Track.
 type Track struct {
-	DistanceM float32 `json:"distance_m"`
-	DriverId  string  `json:"driver_id"`
-	Fixes     []struct {
-		Lat      Latitude  `json:"lat"`
-		Lon      Longitude `json:"lon"`
-		SpeedMps *float32  `json:"speed_mps,omitempty"`
-
-		// Ts Milliseconds since 1970-01-01 UTC
-		Ts TimeMS `json:"ts"`
-	} `json:"fixes"`
+	DistanceM float64    `json:"distance_m"`
+	DriverID  string     `json:"driver_id"`
+	Fixes     []TrackFix `json:"fixes"`
 
 	// From Milliseconds since 1970-01-01 UTC
 	From TimeMS `json:"from"`
@@ -450,12 +459,22 @@ type Track struct {
 	To TimeMS `json:"to"`
 }
 
+// TrackFix defines model for TrackFix.
+type TrackFix struct {
+	Lat      Latitude  `json:"lat"`
+	Lon      Longitude `json:"lon"`
+	SpeedMps *float64  `json:"speed_mps,omitempty"`
+
+	// TS Milliseconds since 1970-01-01 UTC
+	TS TimeMS `json:"ts"`
+}
+
 // Verdicts defines model for Verdicts.
 type Verdicts struct {
 	// Rejected Those that were not taken, by their place in the request
 	Rejected []struct {
-		Detail  *string                 `json:"detail,omitempty"`
-		Field   *string                 `json:"field,omitempty"`
+		Detail  string                  `json:"detail,omitempty"`
+		Field   string                  `json:"field,omitempty"`
 		Index   int                     `json:"index"`
 		Verdict VerdictsRejectedVerdict `json:"verdict"`
 	} `json:"rejected"`
@@ -472,13 +491,16 @@ type Verdicts struct {
 // VerdictsRejectedVerdict defines model for Verdicts.Rejected.Verdict.
 type VerdictsRejectedVerdict string
 
+// Zone defines model for Zone.
+type Zone struct {
+	Drivers int64  `json:"drivers"`
+	Name    string `json:"name,omitempty"`
+	Zone    string `json:"zone"`
+}
+
 // Zones defines model for Zones.
 type Zones struct {
-	Zones []struct {
-		Drivers int64   `json:"drivers"`
-		Name    *string `json:"name,omitempty"`
-		Zone    string  `json:"zone"`
-	} `json:"zones"`
+	Zones []Zone `json:"zones"`
 }
 
 // DriverID defines model for DriverID.
@@ -498,23 +520,23 @@ type ReservationID = string
 
 // NearbyDriversParams defines parameters for NearbyDrivers.
 type NearbyDriversParams struct {
-	Lat     Lat      `form:"lat" json:"lat"`
-	Lon     Lon      `form:"lon" json:"lon"`
-	RadiusM *float32 `form:"radius_m,omitempty" json:"radius_m,omitempty"`
-	Limit   *int     `form:"limit,omitempty" json:"limit,omitempty"`
+	Lat     Lat     `form:"lat" json:"lat"`
+	Lon     Lon     `form:"lon" json:"lon"`
+	RadiusM float64 `form:"radius_m,omitempty" json:"radius_m,omitempty"`
+	Limit   int     `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// MaxAgeS Only fixes at most this old; never older than the server's --stale-after
-	MaxAgeS *float32 `form:"max_age_s,omitempty" json:"max_age_s,omitempty"`
+	MaxAgeS float64 `form:"max_age_s,omitempty" json:"max_age_s,omitempty"`
 }
 
 // GetTrackParams defines parameters for GetTrack.
 type GetTrackParams struct {
 	// From Milliseconds since 1970 or RFC 3339; default one hour before `to`
-	From *string `form:"from,omitempty" json:"from,omitempty"`
+	From string `form:"from,omitempty" json:"from,omitempty"`
 
 	// To Milliseconds since 1970 or RFC 3339; default now. At most 31 days after `from`
-	To     *string               `form:"to,omitempty" json:"to,omitempty"`
-	Format *GetTrackParamsFormat `form:"format,omitempty" json:"format,omitempty"`
+	To     string               `form:"to,omitempty" json:"to,omitempty"`
+	Format GetTrackParamsFormat `form:"format,omitempty" json:"format,omitempty"`
 }
 
 // GetTrackParamsFormat defines parameters for GetTrack.
@@ -524,35 +546,35 @@ type GetTrackParamsFormat string
 type PostOrderParams struct {
 	// IdempotencyKey The caller's own key for this change. The same key with the same
 	// content is carried out once and answered alike for 24 hours.
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ListProductsParams defines parameters for ListProducts.
 type ListProductsParams struct {
 	// After The last id of the page before
-	After *string `form:"after,omitempty" json:"after,omitempty"`
-	Limit *int    `form:"limit,omitempty" json:"limit,omitempty"`
+	After string `form:"after,omitempty" json:"after,omitempty"`
+	Limit int    `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // NearestStoresParams defines parameters for NearestStores.
 type NearestStoresParams struct {
-	Lat   Lat  `form:"lat" json:"lat"`
-	Lon   Lon  `form:"lon" json:"lon"`
-	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+	Lat   Lat `form:"lat" json:"lat"`
+	Lon   Lon `form:"lon" json:"lon"`
+	Limit int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // PostMovementsParams defines parameters for PostMovements.
 type PostMovementsParams struct {
 	// IdempotencyKey The caller's own key for this change. The same key with the same
 	// content is carried out once and answered alike for 24 hours.
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // PostReservationParams defines parameters for PostReservation.
 type PostReservationParams struct {
 	// IdempotencyKey The caller's own key for this change. The same key with the same
 	// content is carried out once and answered alike for 24 hours.
-	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+	IdempotencyKey IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // GetStockParams defines parameters for GetStock.
@@ -563,7 +585,7 @@ type GetStockParams struct {
 
 // ZoneDriversParams defines parameters for ZoneDrivers.
 type ZoneDriversParams struct {
-	Limit *int `form:"limit,omitempty" json:"limit,omitempty"`
+	Limit int `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // PostAvailabilityJSONRequestBody defines body for PostAvailability for application/json ContentType.
@@ -574,6 +596,9 @@ type PostOrderJSONRequestBody = OrderRequest
 
 // PostOrderStatusJSONRequestBody defines body for PostOrderStatus for application/json ContentType.
 type PostOrderStatusJSONRequestBody = StatusRequest
+
+// PutProductsJSONRequestBody defines body for PutProducts for application/json ContentType.
+type PutProductsJSONRequestBody = ProductList
 
 // PutStoreJSONRequestBody defines body for PutStore for application/json ContentType.
 type PutStoreJSONRequestBody = StoreDetails
@@ -668,18 +693,14 @@ func (a Problem) MarshalJSON() ([]byte, error) {
 	var err error
 	object := make(map[string]json.RawMessage)
 
-	if a.Detail != nil {
-		object["detail"], err = json.Marshal(a.Detail)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'detail': %w", err)
-		}
+	object["detail"], err = json.Marshal(a.Detail)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'detail': %w", err)
 	}
 
-	if a.Field != nil {
-		object["field"], err = json.Marshal(a.Field)
-		if err != nil {
-			return nil, fmt.Errorf("error marshaling 'field': %w", err)
-		}
+	object["field"], err = json.Marshal(a.Field)
+	if err != nil {
+		return nil, fmt.Errorf("error marshaling 'field': %w", err)
 	}
 
 	object["status"], err = json.Marshal(a.Status)
@@ -706,22 +727,22 @@ func (a Problem) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// AsTimeMS returns the union data inside the Ping_Ts as a TimeMS
-func (t Ping_Ts) AsTimeMS() (TimeMS, error) {
+// AsTimeMS returns the union data inside the Ping_TS as a TimeMS
+func (t Ping_TS) AsTimeMS() (TimeMS, error) {
 	var body TimeMS
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromTimeMS overwrites any union data inside the Ping_Ts as the provided TimeMS
-func (t *Ping_Ts) FromTimeMS(v TimeMS) error {
+// FromTimeMS overwrites any union data inside the Ping_TS as the provided TimeMS
+func (t *Ping_TS) FromTimeMS(v TimeMS) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergeTimeMS performs a merge with any union data inside the Ping_Ts, using the provided TimeMS
-func (t *Ping_Ts) MergeTimeMS(v TimeMS) error {
+// MergeTimeMS performs a merge with any union data inside the Ping_TS, using the provided TimeMS
+func (t *Ping_TS) MergeTimeMS(v TimeMS) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -732,22 +753,22 @@ func (t *Ping_Ts) MergeTimeMS(v TimeMS) error {
 	return err
 }
 
-// AsPingTs1 returns the union data inside the Ping_Ts as a PingTs1
-func (t Ping_Ts) AsPingTs1() (PingTs1, error) {
-	var body PingTs1
+// AsPingTS1 returns the union data inside the Ping_TS as a PingTS1
+func (t Ping_TS) AsPingTS1() (PingTS1, error) {
+	var body PingTS1
 	err := json.Unmarshal(t.union, &body)
 	return body, err
 }
 
-// FromPingTs1 overwrites any union data inside the Ping_Ts as the provided PingTs1
-func (t *Ping_Ts) FromPingTs1(v PingTs1) error {
+// FromPingTS1 overwrites any union data inside the Ping_TS as the provided PingTS1
+func (t *Ping_TS) FromPingTS1(v PingTS1) error {
 	b, err := json.Marshal(v)
 	t.union = b
 	return err
 }
 
-// MergePingTs1 performs a merge with any union data inside the Ping_Ts, using the provided PingTs1
-func (t *Ping_Ts) MergePingTs1(v PingTs1) error {
+// MergePingTS1 performs a merge with any union data inside the Ping_TS, using the provided PingTS1
+func (t *Ping_TS) MergePingTS1(v PingTS1) error {
 	b, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -758,12 +779,12 @@ func (t *Ping_Ts) MergePingTs1(v PingTs1) error {
 	return err
 }
 
-func (t Ping_Ts) MarshalJSON() ([]byte, error) {
+func (t Ping_TS) MarshalJSON() ([]byte, error) {
 	b, err := t.union.MarshalJSON()
 	return b, err
 }
 
-func (t *Ping_Ts) UnmarshalJSON(b []byte) error {
+func (t *Ping_TS) UnmarshalJSON(b []byte) error {
 	err := t.union.UnmarshalJSON(b)
 	return err
 }
@@ -794,6 +815,9 @@ type ServerInterface interface {
 	// ListProducts Page through the catalogue
 	// (GET /v1/products)
 	ListProducts(ctx echo.Context, params ListProductsParams) error
+	// PutProducts Add products or change them
+	// (PUT /v1/products)
+	PutProducts(ctx echo.Context) error
 	// ReleaseReservation Give the units back
 	// (DELETE /v1/reservations/{id})
 	ReleaseReservation(ctx echo.Context, id ReservationID) error
@@ -868,7 +892,7 @@ func (w *ServerInterfaceWrapper) NearbyDrivers(ctx echo.Context) error {
 
 	// ------------- Optional query parameter "radius_m" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "radius_m", ctx.QueryParams(), &params.RadiusM, runtime.BindQueryParameterOptions{Type: "number", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "radius_m", ctx.QueryParams(), &params.RadiusM, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter radius_m: %s", err))
 	}
@@ -882,7 +906,7 @@ func (w *ServerInterfaceWrapper) NearbyDrivers(ctx echo.Context) error {
 
 	// ------------- Optional query parameter "max_age_s" -------------
 
-	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_age_s", ctx.QueryParams(), &params.MaxAgeS, runtime.BindQueryParameterOptions{Type: "number", Format: ""})
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "max_age_s", ctx.QueryParams(), &params.MaxAgeS, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter max_age_s: %s", err))
 	}
@@ -968,7 +992,7 @@ func (w *ServerInterfaceWrapper) PostOrder(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
 		}
 
-		params.IdempotencyKey = &IdempotencyKey
+		params.IdempotencyKey = IdempotencyKey
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1030,6 +1054,15 @@ func (w *ServerInterfaceWrapper) ListProducts(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.ListProducts(ctx, params)
+	return err
+}
+
+// PutProducts converts echo context to params.
+func (w *ServerInterfaceWrapper) PutProducts(ctx echo.Context) error {
+	var err error
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutProducts(ctx)
 	return err
 }
 
@@ -1182,7 +1215,7 @@ func (w *ServerInterfaceWrapper) PostMovements(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
 		}
 
-		params.IdempotencyKey = &IdempotencyKey
+		params.IdempotencyKey = IdempotencyKey
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1218,7 +1251,7 @@ func (w *ServerInterfaceWrapper) PostReservation(ctx echo.Context) error {
 			return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter Idempotency-Key: %s", err))
 		}
 
-		params.IdempotencyKey = &IdempotencyKey
+		params.IdempotencyKey = IdempotencyKey
 	}
 
 	// Invoke the callback with all the unmarshaled arguments
@@ -1338,6 +1371,7 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.GET(options.BaseURL+"/v1/zones", wrapper.ListZones, options.OperationMiddlewares["listZones"]...)
 	router.GET(options.BaseURL+"/v1/zones/:zone/drivers", wrapper.ZoneDrivers, options.OperationMiddlewares["zoneDrivers"]...)
 	router.GET(options.BaseURL+"/v1/products", wrapper.ListProducts, options.OperationMiddlewares["listProducts"]...)
+	router.PUT(options.BaseURL+"/v1/products", wrapper.PutProducts, options.OperationMiddlewares["putProducts"]...)
 	router.GET(options.BaseURL+"/v1/stores", wrapper.ListStores, options.OperationMiddlewares["listStores"]...)
 	router.GET(options.BaseURL+"/v1/stores/nearest", wrapper.NearestStores, options.OperationMiddlewares["nearestStores"]...)
 	router.GET(options.BaseURL+"/v1/stores/:id", wrapper.GetStore, options.OperationMiddlewares["getStore"]...)
@@ -1436,7 +1470,7 @@ func (response NearbyDriversdefaultApplicationProblemPlusJSONResponse) VisitNear
 }
 
 type GetDriverRequestObject struct {
-	Id DriverID `json:"id"`
+	ID DriverID `json:"id"`
 }
 
 type GetDriverResponseObject interface {
@@ -1475,7 +1509,7 @@ func (response GetDriverdefaultApplicationProblemPlusJSONResponse) VisitGetDrive
 }
 
 type GetTrackRequestObject struct {
-	Id     DriverID `json:"id"`
+	ID     DriverID `json:"id"`
 	Params GetTrackParams
 }
 
@@ -1497,12 +1531,12 @@ func (response GetTrack200ApplicationGeoPlusJSONResponse) VisitGetTrackResponse(
 	return err
 }
 
-type GetTrack200ApplicationgpxXmlResponse struct {
+type GetTrack200ApplicationGpxXMLResponse struct {
 	Body          io.Reader
 	ContentLength int64
 }
 
-func (response GetTrack200ApplicationgpxXmlResponse) VisitGetTrackResponse(w http.ResponseWriter) error {
+func (response GetTrack200ApplicationGpxXMLResponse) VisitGetTrackResponse(w http.ResponseWriter) error {
 
 	w.Header().Set("Content-Type", "application/gpx+xml")
 	if response.ContentLength != 0 {
@@ -1589,7 +1623,7 @@ func (response PostOrderdefaultApplicationProblemPlusJSONResponse) VisitPostOrde
 }
 
 type GetOrderRequestObject struct {
-	Id OrderID `json:"id"`
+	ID OrderID `json:"id"`
 }
 
 type GetOrderResponseObject interface {
@@ -1628,7 +1662,7 @@ func (response GetOrderdefaultApplicationProblemPlusJSONResponse) VisitGetOrderR
 }
 
 type PostOrderStatusRequestObject struct {
-	Id   OrderID `json:"id"`
+	ID   OrderID `json:"id"`
 	Body *PostOrderStatusJSONRequestBody
 }
 
@@ -1706,8 +1740,41 @@ func (response ListProductsdefaultApplicationProblemPlusJSONResponse) VisitListP
 	return err
 }
 
+type PutProductsRequestObject struct {
+	Body *PutProductsJSONRequestBody
+}
+
+type PutProductsResponseObject interface {
+	VisitPutProductsResponse(w http.ResponseWriter) error
+}
+
+type PutProducts204Response struct {
+}
+
+func (response PutProducts204Response) VisitPutProductsResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type PutProductsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutProductsdefaultApplicationProblemPlusJSONResponse) VisitPutProductsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ReleaseReservationRequestObject struct {
-	Id ReservationID `json:"id"`
+	ID ReservationID `json:"id"`
 }
 
 type ReleaseReservationResponseObject interface {
@@ -1746,7 +1813,7 @@ func (response ReleaseReservationdefaultApplicationProblemPlusJSONResponse) Visi
 }
 
 type GetReservationRequestObject struct {
-	Id ReservationID `json:"id"`
+	ID ReservationID `json:"id"`
 }
 
 type GetReservationResponseObject interface {
@@ -1785,7 +1852,7 @@ func (response GetReservationdefaultApplicationProblemPlusJSONResponse) VisitGet
 }
 
 type CommitReservationRequestObject struct {
-	Id ReservationID `json:"id"`
+	ID ReservationID `json:"id"`
 }
 
 type CommitReservationResponseObject interface {
@@ -1901,7 +1968,7 @@ func (response NearestStoresdefaultApplicationProblemPlusJSONResponse) VisitNear
 }
 
 type GetStoreRequestObject struct {
-	Id StoreID `json:"id"`
+	ID StoreID `json:"id"`
 }
 
 type GetStoreResponseObject interface {
@@ -1940,7 +2007,7 @@ func (response GetStoredefaultApplicationProblemPlusJSONResponse) VisitGetStoreR
 }
 
 type PutStoreRequestObject struct {
-	Id   StoreID `json:"id"`
+	ID   StoreID `json:"id"`
 	Body *PutStoreJSONRequestBody
 }
 
@@ -1980,7 +2047,7 @@ func (response PutStoredefaultApplicationProblemPlusJSONResponse) VisitPutStoreR
 }
 
 type PostMovementsRequestObject struct {
-	Id     StoreID `json:"id"`
+	ID     StoreID `json:"id"`
 	Params PostMovementsParams
 	Body   *PostMovementsJSONRequestBody
 }
@@ -2021,7 +2088,7 @@ func (response PostMovementsdefaultApplicationProblemPlusJSONResponse) VisitPost
 }
 
 type PostReservationRequestObject struct {
-	Id     StoreID `json:"id"`
+	ID     StoreID `json:"id"`
 	Params PostReservationParams
 	Body   *PostReservationJSONRequestBody
 }
@@ -2078,7 +2145,7 @@ func (response PostReservationdefaultApplicationProblemPlusJSONResponse) VisitPo
 }
 
 type GetStockRequestObject struct {
-	Id     StoreID `json:"id"`
+	ID     StoreID `json:"id"`
 	Params GetStockParams
 }
 
@@ -2221,6 +2288,9 @@ type StrictServerInterface interface {
 	// ListProducts Page through the catalogue
 	// (GET /v1/products)
 	ListProducts(ctx context.Context, request ListProductsRequestObject) (ListProductsResponseObject, error)
+	// PutProducts Add products or change them
+	// (PUT /v1/products)
+	PutProducts(ctx context.Context, request PutProductsRequestObject) (PutProductsResponseObject, error)
 	// ReleaseReservation Give the units back
 	// (DELETE /v1/reservations/{id})
 	ReleaseReservation(ctx context.Context, request ReleaseReservationRequestObject) (ReleaseReservationResponseObject, error)
@@ -2346,7 +2416,7 @@ func (sh *strictHandler) NearbyDrivers(ctx echo.Context, params NearbyDriversPar
 func (sh *strictHandler) GetDriver(ctx echo.Context, id DriverID) error {
 	var request GetDriverRequestObject
 
-	request.Id = id
+	request.ID = id
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetDriver(ctx.Request().Context(), request.(GetDriverRequestObject))
@@ -2371,7 +2441,7 @@ func (sh *strictHandler) GetDriver(ctx echo.Context, id DriverID) error {
 func (sh *strictHandler) GetTrack(ctx echo.Context, id DriverID, params GetTrackParams) error {
 	var request GetTrackRequestObject
 
-	request.Id = id
+	request.ID = id
 	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
@@ -2445,7 +2515,7 @@ func (sh *strictHandler) PostOrder(ctx echo.Context, params PostOrderParams) err
 func (sh *strictHandler) GetOrder(ctx echo.Context, id OrderID) error {
 	var request GetOrderRequestObject
 
-	request.Id = id
+	request.ID = id
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetOrder(ctx.Request().Context(), request.(GetOrderRequestObject))
@@ -2470,7 +2540,7 @@ func (sh *strictHandler) GetOrder(ctx echo.Context, id OrderID) error {
 func (sh *strictHandler) PostOrderStatus(ctx echo.Context, id OrderID) error {
 	var request PostOrderStatusRequestObject
 
-	request.Id = id
+	request.ID = id
 
 	var body PostOrderStatusJSONRequestBody
 	var err error
@@ -2539,11 +2609,57 @@ func (sh *strictHandler) ListProducts(ctx echo.Context, params ListProductsParam
 	return nil
 }
 
+// PutProducts operation middleware
+func (sh *strictHandler) PutProducts(ctx echo.Context) error {
+	var request PutProductsRequestObject
+
+	var body PutProductsJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutProducts(ctx.Request().Context(), request.(PutProductsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutProducts")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutProductsResponseObject); ok {
+		return validResponse.VisitPutProductsResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
 // ReleaseReservation operation middleware
 func (sh *strictHandler) ReleaseReservation(ctx echo.Context, id ReservationID) error {
 	var request ReleaseReservationRequestObject
 
-	request.Id = id
+	request.ID = id
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.ReleaseReservation(ctx.Request().Context(), request.(ReleaseReservationRequestObject))
@@ -2568,7 +2684,7 @@ func (sh *strictHandler) ReleaseReservation(ctx echo.Context, id ReservationID) 
 func (sh *strictHandler) GetReservation(ctx echo.Context, id ReservationID) error {
 	var request GetReservationRequestObject
 
-	request.Id = id
+	request.ID = id
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetReservation(ctx.Request().Context(), request.(GetReservationRequestObject))
@@ -2593,7 +2709,7 @@ func (sh *strictHandler) GetReservation(ctx echo.Context, id ReservationID) erro
 func (sh *strictHandler) CommitReservation(ctx echo.Context, id ReservationID) error {
 	var request CommitReservationRequestObject
 
-	request.Id = id
+	request.ID = id
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.CommitReservation(ctx.Request().Context(), request.(CommitReservationRequestObject))
@@ -2666,7 +2782,7 @@ func (sh *strictHandler) NearestStores(ctx echo.Context, params NearestStoresPar
 func (sh *strictHandler) GetStore(ctx echo.Context, id StoreID) error {
 	var request GetStoreRequestObject
 
-	request.Id = id
+	request.ID = id
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
 		return sh.ssi.GetStore(ctx.Request().Context(), request.(GetStoreRequestObject))
@@ -2691,7 +2807,7 @@ func (sh *strictHandler) GetStore(ctx echo.Context, id StoreID) error {
 func (sh *strictHandler) PutStore(ctx echo.Context, id StoreID) error {
 	var request PutStoreRequestObject
 
-	request.Id = id
+	request.ID = id
 
 	var body PutStoreJSONRequestBody
 	var err error
@@ -2739,7 +2855,7 @@ func (sh *strictHandler) PutStore(ctx echo.Context, id StoreID) error {
 func (sh *strictHandler) PostMovements(ctx echo.Context, id StoreID, params PostMovementsParams) error {
 	var request PostMovementsRequestObject
 
-	request.Id = id
+	request.ID = id
 	request.Params = params
 
 	var body PostMovementsJSONRequestBody
@@ -2788,7 +2904,7 @@ func (sh *strictHandler) PostMovements(ctx echo.Context, id StoreID, params Post
 func (sh *strictHandler) PostReservation(ctx echo.Context, id StoreID, params PostReservationParams) error {
 	var request PostReservationRequestObject
 
-	request.Id = id
+	request.ID = id
 	request.Params = params
 
 	var body PostReservationJSONRequestBody
@@ -2837,7 +2953,7 @@ func (sh *strictHandler) PostReservation(ctx echo.Context, id StoreID, params Po
 func (sh *strictHandler) GetStock(ctx echo.Context, id StoreID, params GetStockParams) error {
 	var request GetStockRequestObject
 
-	request.Id = id
+	request.ID = id
 	request.Params = params
 
 	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
