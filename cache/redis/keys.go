@@ -1,0 +1,134 @@
+package redis
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"hyperlocal/cache"
+)
+
+// Del implements cache.Keys.
+func (e *Engine) Del(ctx context.Context, keys ...string) (int64, error) {
+	return e.sum(ctx, "DEL", keys, func(part []string) rueidis.Completed {
+		return e.client.B().Del().Key(part...).Build()
+	})
+}
+
+// Exists implements cache.Keys.
+func (e *Engine) Exists(ctx context.Context, keys ...string) (int64, error) {
+	return e.sum(ctx, "EXISTS", keys, func(part []string) rueidis.Completed {
+		return e.client.B().Exists().Key(part...).Build()
+	})
+}
+
+// sum runs a command that counts keys, once per node's share of them.
+func (e *Engine) sum(ctx context.Context, op string, keys []string, cmd func([]string) rueidis.Completed) (int64, error) {
+	if len(keys) == 0 {
+		return 0, nil
+	}
+	var cmds []rueidis.Completed
+	for _, part := range e.parts(keys) {
+		cmds = append(cmds, cmd(part.keys))
+	}
+	var total int64
+	for _, reply := range e.doMulti(ctx, cmds...) {
+		n, err := reply.ToInt64()
+		if err != nil {
+			return total, fail(op, keys[0], err)
+		}
+		total += n
+	}
+	return total, nil
+}
+
+// part is the share of a call's keys that one command may name.
+type part struct {
+	keys  []string
+	index []int // where each key stands in the call; nil: in the same place
+}
+
+// parts splits keys so that each part is on one slot. Only a cluster needs
+// that; elsewhere one command takes them all, atomically.
+func (e *Engine) parts(keys []string) []part {
+	if !e.cluster {
+		return []part{{keys: keys}}
+	}
+	var parts []part
+	byTag := map[string]int{}
+	for i, k := range keys {
+		tag := cache.Tag(k)
+		n, ok := byTag[tag]
+		if !ok {
+			n = len(parts)
+			byTag[tag] = n
+			parts = append(parts, part{})
+		}
+		parts[n].keys = append(parts[n].keys, k)
+		parts[n].index = append(parts[n].index, i)
+	}
+	return parts
+}
+
+// Expire implements cache.Keys, to the millisecond, rounded up.
+func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	cmd := e.client.B().Pexpire().Key(key).Milliseconds(wholeMillis(ttl)).Build()
+	n, err := e.do(ctx, cmd).ToInt64()
+	return n == 1, fail("PEXPIRE", key, err)
+}
+
+// wholeMillis rounds up: a short time to live must not become none at all.
+func wholeMillis(d time.Duration) int64 {
+	ms := d.Milliseconds()
+	if d > time.Duration(ms)*time.Millisecond {
+		ms++
+	}
+	return ms
+}
+
+// TTL implements cache.Keys, to the millisecond.
+func (e *Engine) TTL(ctx context.Context, key string) (time.Duration, error) {
+	ms, err := e.do(ctx, e.client.B().Pttl().Key(key).Build()).ToInt64()
+	switch {
+	case err != nil:
+		return 0, fail("PTTL", key, err)
+	case ms == -1:
+		return cache.NoTTL, nil
+	case ms == -2:
+		return cache.NoKey, nil
+	}
+	return time.Duration(ms) * time.Millisecond, nil
+}
+
+// Type implements cache.Keys.
+func (e *Engine) Type(ctx context.Context, key string) (string, error) {
+	name, err := e.do(ctx, e.client.B().Type().Key(key).Build()).ToString()
+	return name, fail("TYPE", key, err)
+}
+
+// Scan implements cache.Keys. The cursor is the server's, "0" being "".
+func (e *Engine) Scan(ctx context.Context, cursor, match string, count int) ([]string, string, error) {
+	var at uint64
+	if cursor != "" {
+		var err error
+		if at, err = strconv.ParseUint(cursor, 10, 64); err != nil {
+			return nil, "", refuse("SCAN", cursor, errCursor)
+		}
+	}
+	scan := e.client.B().Scan().Cursor(at).Match(match)
+	cmd := scan.Build
+	if count > 0 {
+		cmd = scan.Count(int64(count)).Build
+	}
+	page, err := e.do(ctx, cmd()).AsScanEntry()
+	if err != nil {
+		return nil, "", fail("SCAN", match, err)
+	}
+	next := ""
+	if page.Cursor != 0 {
+		next = strconv.FormatUint(page.Cursor, 10)
+	}
+	return page.Elements, next, nil
+}

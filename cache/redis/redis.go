@@ -1,0 +1,184 @@
+// Package redis is the cache.Engine that runs on a Redis or Valkey server,
+// version 7 or newer. It adds no state of its own: what it returns is what the
+// server said, and several processes may share one server.
+//
+// # Time
+//
+// Every call ends: by the context's deadline if it has one, else after
+// Options.Timeout. A call that ran out of time may still happen on the server;
+// so may a write whose connection broke before the reply. Such writes are not
+// sent again here, since only the caller knows whether that is harmless. Reads
+// are, a few times within the deadline, so that a restart of the server shows
+// as latency where it is short.
+//
+// # Durability
+//
+// The server decides when a write is on disk. Durable therefore returns the
+// engine itself, and what cache.EverySecond and cache.Always ask for is the
+// server's appendfsync: "everysec" (its default once appendonly is on) may lose
+// a second, "always" nothing.
+//
+// # Concurrency
+//
+// All calls of an engine share one connection, on which concurrent calls are
+// pipelined without waiting for each other. Each subscription has a connection
+// of its own. The locks are Engine.mu (which subscriptions are open) and, in a
+// subscription, turn before mu; none is held while another object's is taken.
+package redis
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"hyperlocal/cache"
+)
+
+// Options tune an engine. The zero value is ready for use.
+type Options struct {
+	// Timeout bounds a call whose context has no deadline, and the making of a
+	// connection. Zero: DefaultTimeout.
+	Timeout time.Duration
+	// SubscriptionBuffer is how many messages a subscription holds for a slow
+	// reader before it drops some and says so. Zero:
+	// DefaultSubscriptionBuffer.
+	SubscriptionBuffer int
+	// ClientName is shown by CLIENT LIST on the server.
+	ClientName string
+}
+
+// The defaults of Options.
+const (
+	DefaultTimeout            = 2 * time.Second
+	DefaultSubscriptionBuffer = 1024
+)
+
+func (o *Options) setDefaults() {
+	if o.Timeout <= 0 {
+		o.Timeout = DefaultTimeout
+	}
+	if o.SubscriptionBuffer <= 0 {
+		o.SubscriptionBuffer = DefaultSubscriptionBuffer
+	}
+	if o.ClientName == "" {
+		o.ClientName = "hyperlocal"
+	}
+}
+
+// Engine is a cache.Engine on a server.
+type Engine struct {
+	client  rueidis.Client
+	opts    Options
+	cluster bool
+	hashes  sync.Map // *cache.Script → its SHA-1 in hex, see scriptHash
+
+	mu     sync.Mutex
+	subs   map[*subscription]struct{}
+	closed bool
+}
+
+var _ cache.Engine = (*Engine)(nil)
+
+// Open connects to the server that url names; see ParseURL for its forms. It
+// fails with cache.ErrUnavailable if the server does not answer.
+func Open(ctx context.Context, url string, opts Options) (*Engine, error) {
+	opts.setDefaults()
+	target, err := parseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	client, err := rueidis.NewClient(clientOption(target, opts))
+	if err != nil {
+		if client != nil {
+			client.Close()
+		}
+		return nil, fail("connect to", strings.Join(target.addrs, ","), err)
+	}
+	e := &Engine{
+		client:  client,
+		opts:    opts,
+		cluster: target.kind == kindCluster,
+		subs:    map[*subscription]struct{}{},
+	}
+	if err := e.Ping(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// Durable returns the engine itself: see the package comment.
+func (e *Engine) Durable(cache.Durability) cache.Engine { return e }
+
+// Ping asks the server for an answer.
+func (e *Engine) Ping(ctx context.Context) error {
+	return fail("PING", "", e.do(ctx, e.client.B().Ping().Build()).Error())
+}
+
+// Stats reports the keys of the selected database and the bytes the server
+// attributes to the data of all its databases (used_memory_dataset).
+func (e *Engine) Stats(ctx context.Context) (cache.Stats, error) {
+	b := e.client.B()
+	replies := e.doMulti(ctx, b.Dbsize().Build(), b.Info().Section("memory").Build())
+	keys, err := replies[0].ToInt64()
+	if err != nil {
+		return cache.Stats{}, fail("DBSIZE", "", err)
+	}
+	info, err := replies[1].ToString()
+	if err != nil {
+		return cache.Stats{}, fail("INFO", "memory", err)
+	}
+	size, err := infoInt(info, "used_memory_dataset")
+	if err != nil {
+		return cache.Stats{}, refuse("INFO", "memory", err)
+	}
+	return cache.Stats{Keys: keys, Bytes: size}, nil
+}
+
+// infoInt finds a number in the text of INFO, whose lines are "name:value".
+func infoInt(info, name string) (int64, error) {
+	_, rest, found := strings.Cut(info, "\n"+name+":")
+	if !found {
+		return 0, fmt.Errorf("the server does not report %s", name)
+	}
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return strconv.ParseInt(value, 10, 64)
+}
+
+// Close ends the subscriptions and the connections.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	subs := e.subs
+	e.subs, e.closed = nil, true
+	e.mu.Unlock()
+	for s := range subs {
+		s.shut()
+	}
+	e.client.Close()
+	return nil
+}
+
+// bounded gives ctx the engine's deadline unless it has one.
+func (e *Engine) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, e.opts.Timeout)
+}
+
+func (e *Engine) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	return e.client.Do(ctx, cmd)
+}
+
+func (e *Engine) doMulti(ctx context.Context, cmds ...rueidis.Completed) []rueidis.RedisResult {
+	ctx, cancel := e.bounded(ctx)
+	defer cancel()
+	return e.client.DoMulti(ctx, cmds...)
+}

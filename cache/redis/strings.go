@@ -1,0 +1,101 @@
+package redis
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/redis/rueidis"
+
+	"hyperlocal/cache"
+)
+
+// Set implements cache.Strings.
+func (e *Engine) Set(ctx context.Context, key, value string, opt cache.SetOptions) (bool, error) {
+	cmd := e.client.B().Arbitrary("SET").Keys(key).Args(value)
+	if opt.NX {
+		cmd = cmd.Args("NX")
+	}
+	if opt.XX {
+		cmd = cmd.Args("XX")
+	}
+	if opt.TTL != 0 {
+		cmd = cmd.Args("PX", strconv.FormatInt(wholeMillis(opt.TTL), 10))
+	}
+	err := e.do(ctx, cmd.Build()).Error()
+	if rueidis.IsRedisNil(err) {
+		return false, nil
+	}
+	return err == nil, fail("SET", key, err)
+}
+
+// Get implements cache.Strings.
+func (e *Engine) Get(ctx context.Context, key string) (cache.Optional, error) {
+	return optional("GET", key, e.do(ctx, e.client.B().Get().Key(key).Build()))
+}
+
+// optional reads a reply that is a string or nil.
+func optional(op, key string, reply rueidis.RedisResult) (cache.Optional, error) {
+	s, err := reply.ToString()
+	if rueidis.IsRedisNil(err) {
+		return cache.Optional{}, nil
+	}
+	if err != nil {
+		return cache.Optional{}, fail(op, key, err)
+	}
+	return cache.Optional{Str: s, OK: true}, nil
+}
+
+// MGet implements cache.Strings.
+func (e *Engine) MGet(ctx context.Context, keys ...string) ([]cache.Optional, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	parts := e.parts(keys)
+	cmds := make([]rueidis.Completed, len(parts))
+	for i, p := range parts {
+		cmds[i] = e.client.B().Mget().Key(p.keys...).Build()
+	}
+	values := make([]cache.Optional, len(keys))
+	for i, reply := range e.doMulti(ctx, cmds...) {
+		found, err := optionals("MGET", keys[0], reply, len(parts[i].keys))
+		if err != nil {
+			return nil, err
+		}
+		if parts[i].index == nil {
+			return found, nil
+		}
+		for j, v := range found {
+			values[parts[i].index[j]] = v
+		}
+	}
+	return values, nil
+}
+
+// optionals reads a reply that is a list of n strings or nils.
+func optionals(op, key string, reply rueidis.RedisResult, n int) ([]cache.Optional, error) {
+	list, err := reply.ToArray()
+	if err == nil && len(list) != n {
+		err = errReply
+	}
+	if err != nil {
+		return nil, fail(op, key, err)
+	}
+	values := make([]cache.Optional, n)
+	for i := range list {
+		if list[i].IsNil() {
+			continue
+		}
+		s, err := list[i].ToString()
+		if err != nil {
+			return nil, fail(op, key, err)
+		}
+		values[i] = cache.Optional{Str: s, OK: true}
+	}
+	return values, nil
+}
+
+// IncrBy implements cache.Strings.
+func (e *Engine) IncrBy(ctx context.Context, key string, delta int64) (int64, error) {
+	n, err := e.do(ctx, e.client.B().Incrby().Key(key).Increment(delta).Build()).ToInt64()
+	return n, fail("INCRBY", key, err)
+}
