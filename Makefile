@@ -1,0 +1,78 @@
+# What a developer does here; `make` alone lists it.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The race detector multiplies time and memory: two packages at once, and a
+# bound far above what any of them needs, so that a hang shows its stacks.
+TEST_PROCS   ?= 2
+TEST_TIMEOUT ?= 8m
+# Narrow a run down: make test PKG=./cache/... TESTFLAGS='-run Script -v'
+PKG          ?= ./...
+TESTFLAGS    ?=
+# How long each fuzz target is fuzzed.
+FUZZTIME     ?= 30s
+# How long each benchmark runs, and which ones.
+BENCH        ?= .
+BENCHTIME    ?= 1s
+
+# Tools that are not part of the product have their own module, so that their
+# dependencies are not the product's.
+TOOL := go tool -modfile=tools/go.mod
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## build, and start the server with the demo city on the memory engine and SQLite
+	./bin/hyperlocal serve --demo
+
+.PHONY: build
+build: ## build bin/hyperlocal
+	go build -o bin/hyperlocal ./cmd/hyperlocal
+
+.PHONY: test
+test: ## run every test with the race detector against real services, started and ended here
+	go vet $(PKG)
+	./scripts/services.sh run \
+		go test -race -p $(TEST_PROCS) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(PKG)
+
+.PHONY: test-short
+test-short: ## run the tests that need Go alone
+	go test -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(PKG)
+
+.PHONY: lint
+lint: ## check format and style, and which package may import which (.golangci.yml)
+	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l); \
+	if [ -n "$$unformatted" ]; then echo "not gofmt's format:"; echo "$$unformatted"; exit 1; fi
+	$(TOOL) golangci-lint run ./...
+
+.PHONY: vuln
+vuln: ## look for known vulnerabilities in what the binary calls (asks vuln.go.dev)
+	$(TOOL) govulncheck ./...
+
+.PHONY: bench
+bench: build ## measure: Go benchmarks, then the server process as a whole
+	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
+	./scripts/bench.sh
+
+.PHONY: fuzz
+fuzz: ## fuzz each fuzz target for FUZZTIME
+	./scripts/fuzz.sh $(FUZZTIME)
+
+.PHONY: generate
+generate: ## run the code generators
+	go generate ./...
+
+.PHONY: services-up
+services-up: ## start the services that the tests use, and leave them running
+	./scripts/services.sh up
+
+.PHONY: services-down
+services-down: ## end them
+	./scripts/services.sh down
+
+.PHONY: clean
+clean: services-down ## end the services and remove what was built and fetched
+	rm -rf bin .services coverage.out
