@@ -24,6 +24,8 @@ import (
 
 type options struct {
 	server    string
+	glue      string
+	serve     string
 	engine    string
 	enginePID int
 	zones     string
@@ -38,6 +40,8 @@ type options struct {
 func main() {
 	var o options
 	flag.StringVar(&o.server, "server", "bin/hyperlocal", "server `binary`")
+	flag.StringVar(&o.glue, "glue", "", "measure, instead of the server, the plain glue of echo and the Redis at this `host:port`")
+	flag.StringVar(&o.serve, "glue-listen", "", "be that glue, listening on this `host:port` (the program starts itself so)")
 	flag.StringVar(&o.engine, "engine", "memory", "the server's --engine")
 	flag.IntVar(&o.enginePID, "engine-pid", 0, "also count the CPU of this process, such as a redis-server")
 	flag.StringVar(&o.zones, "zones", "demo/data/zones/bengaluru_wards_198.geojson", "the server's --zones")
@@ -51,7 +55,11 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, o); err != nil {
+	work := run
+	if o.serve != "" {
+		work = func(ctx context.Context, o options) error { return glue(ctx, o.serve, o.glue) }
+	}
+	if err := work(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "pingcost:", err)
 		os.Exit(1)
 	}
@@ -69,8 +77,12 @@ func run(ctx context.Context, o options) error {
 	}
 	defer srv.stop()
 
-	fmt.Printf("server %s, engine %s, %d drivers, batches of %d (%s), %d connections\n",
-		o.server, o.engine, o.drivers, o.batch, map[bool]string{true: "mixed", false: "neighbours"}[o.mixed], o.conns)
+	what := "engine " + o.engine
+	if o.glue != "" {
+		what = "echo + sonic + rueidis glue"
+	}
+	fmt.Printf("%s: %d drivers, batches of %d (%s), %d connections\n",
+		what, o.drivers, o.batch, map[bool]string{true: "mixed", false: "neighbours"}[o.mixed], o.conns)
 	fleet := newFleet(o)
 	if _, err := fleet.round(ctx, srv.url, 0); err != nil {
 		return fmt.Errorf("first round: %w", err)
@@ -96,8 +108,15 @@ func startServer(ctx context.Context, o options, dir string) (*server, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
 	cmd := exec.Command(o.server, "serve", "--addr", addr, "--data-dir", dir,
 		"--engine", o.engine, "--zones", o.zones, "--log-level", "warn")
+	if o.glue != "" {
+		cmd = exec.Command(self, "-glue", o.glue, "-glue-listen", addr)
+	}
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, err
