@@ -2,9 +2,11 @@
 -- products and stores. Times are milliseconds since 1970-01-01 UTC (…_ms),
 -- distances metres, speeds metres per second, money 1/100 rupee (…_paise).
 
+-- In order of time, so that a flush appends: its rows fill a few pages. By
+-- driver first, every row of a flush would lie on a page of its own.
 CREATE TABLE tracks (
-    driver_id       TEXT    NOT NULL,
     bucket_start_ms INTEGER NOT NULL, -- first millisecond of the bucket
+    driver_id       TEXT    NOT NULL,
     part            INTEGER NOT NULL, -- tells late fixes of a bucket from the earlier ones
     zone            TEXT    NOT NULL,
     first_ts_ms     INTEGER NOT NULL,
@@ -20,7 +22,7 @@ CREATE TABLE tracks (
     path            TEXT    NOT NULL, -- every fix, see docs/track-format.md
     times           TEXT    NOT NULL,
     speeds          TEXT    NOT NULL,
-    PRIMARY KEY (driver_id, bucket_start_ms, part, zone)
+    PRIMARY KEY (bucket_start_ms, driver_id, part, zone)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE movements (
