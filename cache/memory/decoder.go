@@ -1,0 +1,74 @@
+package memory
+
+import "hyperlocal/cache"
+
+// decoder reads what was packed by appendString and binary.AppendUvarint. The
+// first thing that does not fit sets failed and makes the rest zero. What it
+// returns are parts of s, not copies.
+type decoder struct {
+	s      string
+	failed bool
+}
+
+func (d *decoder) fail() {
+	d.failed = true
+	d.s = ""
+}
+
+func (d *decoder) byte() byte {
+	if len(d.s) == 0 {
+		d.fail()
+		return 0
+	}
+	c := d.s[0]
+	d.s = d.s[1:]
+	return c
+}
+
+// uvarint reads the form of encoding/binary, at most ten bytes.
+func (d *decoder) uvarint() uint64 {
+	var n uint64
+	for i := 0; i < len(d.s) && i < 10; i++ {
+		c := d.s[i]
+		if c < 0x80 {
+			if i == 9 && c > 1 {
+				break
+			}
+			d.s = d.s[i+1:]
+			return n | uint64(c)<<(7*i)
+		}
+		n |= uint64(c&0x7f) << (7 * i)
+	}
+	d.fail()
+	return 0
+}
+
+func (d *decoder) string() string {
+	n := d.uvarint()
+	if n > uint64(len(d.s)) {
+		d.fail()
+		return ""
+	}
+	s := d.s[:n]
+	d.s = d.s[n:]
+	return s
+}
+
+// count reads the number of things of at least size bytes each that follow,
+// so that a wrong one cannot make the caller allocate.
+func (d *decoder) count(size int) int {
+	n := d.uvarint()
+	if n > uint64(len(d.s)/size) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) fields() []cache.Field {
+	fields := make([]cache.Field, d.count(2))
+	for i := range fields {
+		fields[i] = cache.Field{Name: d.string(), Value: d.string()}
+	}
+	return fields
+}

@@ -1,0 +1,88 @@
+package memory
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/mmcloughlin/geohash"
+
+	"hyperlocal/cache"
+)
+
+// Places are scores of 52 bits as Redis makes them: latitude and longitude
+// each scaled to 26 bits over the ranges below, longitude in the odd bits.
+// Formulas: Redis 7.0, geohash.c and geohash_helper.c.
+const (
+	latMax    = 85.05112878 // degrees; the square of Web Mercator
+	lonMax    = 180.0
+	geoBits   = 26 // per coordinate
+	earthM    = 6372797.560856
+	degToRad  = math.Pi / 180
+	latCellsN = 1 << geoBits
+)
+
+// geoScore is GEOADD's score. The closed upper ends of both ranges are cells
+// of their own, one past the last, which the library wraps around.
+func geoScore(lat, lon float64) (float64, error) {
+	if err := checkPlace(lat, lon); err != nil {
+		return 0, err
+	}
+	var beyond uint64
+	if lat == latMax {
+		lat, beyond = -latMax, beyond|1<<(2*geoBits)
+	}
+	if lon == lonMax {
+		lon, beyond = -lonMax, beyond|1<<(2*geoBits+1)
+	}
+	return float64(geohash.EncodeIntWithPrecision(lat/latMax*90, lon, 2*geoBits) | beyond), nil
+}
+
+func checkPlace(lat, lon float64) error {
+	inside := lat >= -latMax && lat <= latMax && lon >= -lonMax && lon <= lonMax // false for NaN
+	if !inside {
+		return fmt.Errorf("latitude %v, longitude %v: %w", lat, lon, cache.ErrInvalidPlace)
+	}
+	return nil
+}
+
+// geoCell returns the indexes of a score's cell along latitude and longitude.
+func geoCell(score float64) (y, x uint32) {
+	h := uint64(score)
+	return squash(h), squash(h >> 1)
+}
+
+// cellCentre is GEOPOS: the middle of the cell, within the ranges.
+func cellCentre(y, x uint32) (lat, lon float64) {
+	return centreOf(y, latMax), centreOf(x, lonMax)
+}
+
+// centreOf computes in Redis's order. The conversions forbid fused operations,
+// which would differ in the last bit on some machines.
+func centreOf(i uint32, half float64) float64 {
+	scale := half - -half
+	lo := -half + float64(float64(i)/latCellsN*scale)
+	hi := -half + float64(float64(i+1)/latCellsN*scale)
+	return min((lo+hi)/2, half)
+}
+
+// squash gathers the even bits of h.
+func squash(h uint64) uint32 {
+	h &= 0x5555555555555555
+	h = (h | h>>1) & 0x3333333333333333
+	h = (h | h>>2) & 0x0f0f0f0f0f0f0f0f
+	h = (h | h>>4) & 0x00ff00ff00ff00ff
+	h = (h | h>>8) & 0x0000ffff0000ffff
+	h = (h | h>>16) & 0x00000000ffffffff
+	return uint32(h)
+}
+
+// spread puts the bits of i at the even positions.
+func spread(i uint32) uint64 {
+	h := uint64(i)
+	h = (h | h<<16) & 0x0000ffff0000ffff
+	h = (h | h<<8) & 0x00ff00ff00ff00ff
+	h = (h | h<<4) & 0x0f0f0f0f0f0f0f0f
+	h = (h | h<<2) & 0x3333333333333333
+	h = (h | h<<1) & 0x5555555555555555
+	return h
+}
