@@ -1,0 +1,103 @@
+package geo
+
+import (
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/maypok86/otter/v2"
+
+	"hyperlocal/cache"
+)
+
+// FleetOptions are the fleet's settings. The zero value of a field stands for
+// its default.
+type FleetOptions struct {
+	// StaleAfter is the age, by event time, past which a driver is left out of
+	// answers about the present. Default 60 s.
+	StaleAfter time.Duration
+	// BucketLength is the time that one row covers. Default 30 s, at most
+	// MaxBucketLength. Buckets of another length that wait in the engine are
+	// flushed all the same.
+	BucketLength time.Duration
+	Limits       Limits
+	// DriverCache is how many drivers' zones this process remembers. Those
+	// beyond cost a read of the engine per batch. Default 262,144.
+	DriverCache int
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// MaxBucketLength bounds FleetOptions.BucketLength: a bucket keeps times as 16
+// bits of milliseconds.
+const MaxBucketLength = time.Minute
+
+// cellCache bounds how many zones outside the zone file have their keys ready.
+const cellCache = 1 << 16
+
+// Fleet records fixes and answers where drivers are. See the package comment.
+type Fleet struct {
+	engine     cache.Engine
+	zones      *Zones
+	limits     Limits
+	staleAfter time.Duration
+	bucketMS   int64
+	now        func() time.Time
+
+	areas   []*zoneKeys // by index in zones
+	cells   *otter.Cache[uint32, *zoneKeys]
+	drivers *otter.Cache[string, string] // driver → zone, a hint: see move.go
+	batches sync.Pool
+	active  activeZones
+
+	maxSpeed, window string // the record script's first arguments
+}
+
+// NewFleet makes a fleet whose present and recent past are in engine.
+func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
+	if opt.StaleAfter <= 0 {
+		opt.StaleAfter = time.Minute
+	}
+	if opt.BucketLength <= 0 {
+		opt.BucketLength = 30 * time.Second
+	}
+	if opt.DriverCache <= 0 {
+		opt.DriverCache = 1 << 18
+	}
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	f := &Fleet{
+		engine:     engine,
+		zones:      zones,
+		limits:     opt.Limits.withDefaults(),
+		staleAfter: opt.StaleAfter,
+		bucketMS:   min(opt.BucketLength, MaxBucketLength).Milliseconds(),
+		now:        opt.Now,
+		cells:      otter.Must(&otter.Options[uint32, *zoneKeys]{MaximumSize: cellCache}),
+		drivers:    otter.Must(&otter.Options[string, string]{MaximumSize: opt.DriverCache}),
+	}
+	for _, z := range zones.zones {
+		f.areas = append(f.areas, newZoneKeys(z.ID))
+	}
+	f.batches.New = func() any { return newBatch() }
+	f.maxSpeed = strconv.FormatInt(int64(f.limits.MaxSpeedMPS/metresPerDegree*unitsPerDegree), 10)
+	f.window = strconv.FormatInt(f.limits.PlausibilityWindow.Milliseconds(), 10)
+	return f
+}
+
+func (f *Fleet) nowMS() int64 { return f.now().UnixMilli() }
+
+// keysAt returns the keys of the zone around a place.
+func (f *Fleet) keysAt(lat, lon float64) *zoneKeys {
+	if i := f.zones.index(lat, lon); i >= 0 {
+		return f.areas[i]
+	}
+	cell := cellAt(lat, lon)
+	if k, ok := f.cells.GetIfPresent(cell); ok {
+		return k
+	}
+	k := newZoneKeys(cellZone(cell))
+	f.cells.Set(cell, k)
+	return k
+}

@@ -1,0 +1,74 @@
+package geo
+
+import (
+	"strconv"
+	"sync/atomic"
+)
+
+// The keys of a zone. {Z} makes the zone their hash tag.
+//
+//	drivers:zone:{Z}                   zset  driver → geohash score, as GEOADD's
+//	drivers:seen:{Z}                   zset  driver → time of its newest fix, ms
+//	drivers:last:{Z}                   hash  driver → its newest fix, compact
+//	drivers:gone:{Z}                   zset  driver → when its last may be forgotten, ms
+//	drivers:buckets:{Z}                zset  start → start: the open buckets
+//	drivers:bucket:{Z}:<start>         hash  driver → its fixes, packed
+//	drivers:sealeds:{Z}                zset  <start>:<part> → start: the sealed buckets
+//	drivers:sealed:{Z}:<start>:<part>  hash  as a bucket, immutable
+//	drivers:part:{Z}                   string, the greatest part given out
+//	flush:{Z}:lease                    string, which server flushes the zone
+//
+// Beside them: drivers:zones, a zset of zone → when it was last active, ms, and
+// driver:<id>, a string with the driver's zone.
+type zoneKeys struct {
+	id string
+
+	zone, seen, last, gone string
+	buckets, sealeds, part string
+	lease                  string
+
+	// bucket remembers the key that the next fix will most likely need.
+	bucket atomic.Pointer[bucketKey]
+	// active is when this process last told drivers:zones of the zone, ms.
+	active atomic.Int64
+}
+
+type bucketKey struct {
+	start int64
+	key   string
+}
+
+const (
+	zonesKey     = "drivers:zones"
+	driverPrefix = "driver:"
+)
+
+func newZoneKeys(zone string) *zoneKeys {
+	tag := "{" + zone + "}"
+	return &zoneKeys{
+		id:      zone,
+		zone:    "drivers:zone:" + tag,
+		seen:    "drivers:seen:" + tag,
+		last:    "drivers:last:" + tag,
+		gone:    "drivers:gone:" + tag,
+		buckets: "drivers:buckets:" + tag,
+		sealeds: "drivers:sealeds:" + tag,
+		part:    "drivers:part:" + tag,
+		lease:   "flush:" + tag + ":lease",
+	}
+}
+
+// bucketKey returns the key of the open bucket that starts at start.
+func (k *zoneKeys) bucketKey(start int64) string {
+	if b := k.bucket.Load(); b != nil && b.start == start {
+		return b.key
+	}
+	b := &bucketKey{start, "drivers:bucket:{" + k.id + "}:" + strconv.FormatInt(start, 10)}
+	k.bucket.Store(b)
+	return b.key
+}
+
+// sealedKey returns the key of a sealed bucket by its member in sealeds.
+func (k *zoneKeys) sealedKey(member string) string {
+	return "drivers:sealed:{" + k.id + "}:" + member
+}
