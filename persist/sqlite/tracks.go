@@ -39,7 +39,7 @@ func (s *Store) TrackRows(ctx context.Context, driverID string, from, to int64) 
 			FROM bucket WHERE start_ms <= :to
 		)
 		SELECT ` + trackColumns + ` FROM bucket CROSS JOIN tracks ON bucket_start_ms = start_ms AND driver_id = :driver
-		WHERE start_ms <= :to AND last_ts_ms >= :from AND first_ts_ms <= :to
+		WHERE :from <= :to AND start_ms <= :to AND last_ts_ms >= :from AND first_ts_ms <= :to
 		ORDER BY bucket_start_ms, part, zone`
 	// A row's fixes are less than MaxBucketMS after its start.
 	earliest := max(from, math.MinInt64+persist.MaxBucketMS) - persist.MaxBucketMS
