@@ -1,0 +1,78 @@
+package geo
+
+import (
+	"cmp"
+	"slices"
+
+	"hyperlocal/persist"
+)
+
+// summarize makes the row of one driver's packed fixes of one sealed bucket.
+// ok is false if there is not one whole record.
+func summarize(zone, driver string, start, part int64, packed string) (row persist.TrackRow, fixes int, ok bool) {
+	list, accuracy := unpackBucket(start, packed)
+	if len(list) == 0 {
+		return persist.TrackRow{}, 0, false
+	}
+	first, last := list[0], list[len(list)-1]
+	return persist.TrackRow{
+		DriverID: driver, Zone: zone, BucketStart: start, Part: part,
+		FirstTS: first.TS, LastTS: last.TS,
+		FirstLat: first.Lat, FirstLon: first.Lon,
+		LastLat: last.Lat, LastLon: last.Lon,
+		Fixes:         len(list),
+		DistanceM:     pathLength(list),
+		TopSpeedMPS:   topSpeed(list),
+		MeanAccuracyM: accuracy,
+		Path:          encodePath(list),
+		Times:         encodeTimes(start, list),
+		Speeds:        encodeSpeeds(list),
+	}, len(list), true
+}
+
+// unpackBucket returns the fixes of a bucket's value in order of time, each time
+// once, and their mean accuracy in metres, 0 if none had one.
+func unpackBucket(start int64, packed string) (list []TrackFix, accuracyM float64) {
+	var sum float64
+	var measured int
+	list = make([]TrackFix, 0, len(packed)/bucketFixSize)
+	for ; len(packed) >= bucketFixSize; packed = packed[bucketFixSize:] {
+		f := decodeBody(packed[2:bucketFixSize])
+		list = append(list, TrackFix{TS: start + int64(be16(packed)), Lat: f.Lat, Lon: f.Lon, SpeedMPS: f.SpeedMPS})
+		if f.AccuracyM >= 0 {
+			sum += float64(f.AccuracyM)
+			measured++
+		}
+	}
+	return inOrder(list), sum / float64(max(measured, 1))
+}
+
+// inOrder sorts fixes by time and keeps the first of each time.
+func inOrder(list []TrackFix) []TrackFix {
+	slices.SortStableFunc(list, func(a, b TrackFix) int { return cmp.Compare(a.TS, b.TS) })
+	return slices.CompactFunc(list, func(a, b TrackFix) bool { return a.TS == b.TS })
+}
+
+func pathLength(list []TrackFix) (metres float64) {
+	for i := 1; i < len(list); i++ {
+		metres += Distance(list[i-1].Lat, list[i-1].Lon, list[i].Lat, list[i].Lon)
+	}
+	return metres
+}
+
+// topSpeed returns the greatest speed that the phone measured, or, where it
+// measured none, the greatest between two fixes.
+func topSpeed(list []TrackFix) (mps float64) {
+	measured := false
+	for _, f := range list {
+		if f.SpeedMPS >= 0 {
+			measured = true
+			mps = max(mps, float64(f.SpeedMPS))
+		}
+	}
+	for i := 1; i < len(list) && !measured; i++ {
+		seconds := float64(list[i].TS-list[i-1].TS) / 1000
+		mps = max(mps, pathLength(list[i-1:i+1])/seconds)
+	}
+	return mps
+}

@@ -1,0 +1,49 @@
+package geo
+
+import (
+	"context"
+	"fmt"
+	"sort"
+
+	"hyperlocal/persist"
+)
+
+// TrackFix is one fix of a driver's past.
+type TrackFix struct {
+	TS       int64   // ms since 1970
+	Lat, Lon float64 // WGS 84 degrees, to 1e-5
+	SpeedMPS float32 // to 0.01; Unknown if the phone gave none
+}
+
+// Track is a driver's path: every fix from From to To, both included, in order
+// of time, each time once.
+type Track struct {
+	DriverID string
+	From, To int64 // ms since 1970
+	// DistanceM is the length of the path in metres.
+	DistanceM float64
+	Fixes     []TrackFix
+}
+
+// LoadTrack plays a driver's path back out of the durable record. A fix is in
+// it once its bucket has been flushed. An unknown driver's track is empty. An
+// error wraps the store's, or ErrTrackFormat.
+func LoadTrack(ctx context.Context, tracks persist.Tracks, driverID string, from, to int64) (Track, error) {
+	t := Track{DriverID: driverID, From: from, To: to}
+	rows, err := tracks.TrackRows(ctx, driverID, from, to)
+	if err != nil {
+		return Track{}, fmt.Errorf("track of %s: %w", driverID, err)
+	}
+	var list []TrackFix
+	for _, r := range rows {
+		if list, err = decodeFixes(list, r.BucketStart, r.Path, r.Times, r.Speeds); err != nil {
+			return Track{}, fmt.Errorf("track of %s, bucket %d of zone %s, part %d: %w", driverID, r.BucketStart, r.Zone, r.Part, err)
+		}
+	}
+	list = inOrder(list)
+	first := sort.Search(len(list), func(i int) bool { return list[i].TS >= from })
+	end := sort.Search(len(list), func(i int) bool { return list[i].TS > to })
+	t.Fixes = list[first:max(first, end)]
+	t.DistanceM = pathLength(t.Fixes)
+	return t, nil
+}
