@@ -2,7 +2,6 @@ package geo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -169,8 +168,8 @@ func (fl *Flusher) FlushAll(ctx context.Context, includingOpen bool) error {
 	return group.Wait()
 }
 
-// flushZones flushes closed buckets under a lease. It goes on after a failure
-// of the engine in one zone, but not after one of the store.
+// flushZones flushes closed buckets under a lease. After a failure in one zone
+// no other is begun.
 func (fl *Flusher) flushZones(ctx context.Context, zones []string) error {
 	var group errgroup.Group
 	group.SetLimit(zonesAtOnce)
@@ -244,9 +243,6 @@ func (fl *Flusher) flushZone(ctx context.Context, k *zoneKeys, latest float64) e
 	return nil
 }
 
-// errStore marks the failures that pause the flusher as a whole.
-var errStore = errors.New("durable record")
-
 // writeSealed writes one sealed bucket and, once the store has it, removes it.
 func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, member string) error {
 	e := fl.fleet.engine
@@ -288,7 +284,7 @@ func (fl *Flusher) write(ctx context.Context, rows []persist.TrackRow, fixes int
 		return nil
 	}
 	if err := fl.store.WriteTracks(ctx, rows); err != nil {
-		return fmt.Errorf("%w: %w", errStore, err)
+		return err
 	}
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
@@ -305,12 +301,13 @@ func (fl *Flusher) pausing(now time.Time) bool {
 	return now.Before(fl.retryAt)
 }
 
-// failed counts a failure, and pauses if it is the store's.
+// failed counts a failure, and pauses all zones' turns: what one of them met,
+// the others would too.
 func (fl *Flusher) failed(err error) error {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	fl.stats.Failures++
-	if now := fl.fleet.now(); errors.Is(err, errStore) && !now.Before(fl.retryAt) {
+	if now := fl.fleet.now(); !now.Before(fl.retryAt) {
 		fl.retryAt = now.Add(fl.wait.NextBackOff())
 	}
 	return err

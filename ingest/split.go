@@ -1,0 +1,130 @@
+package ingest
+
+import (
+	"bytes"
+	"errors"
+)
+
+// How a body can fail as a whole.
+var (
+	errEmpty    = errors.New("the body is empty")
+	errNotPings = errors.New("must be a ping, an array of pings, or a ping to a line")
+	errUnclosed = errors.New("the JSON ends before its last bracket")
+	errTrailing = errors.New("something follows the end of the array")
+	errTooMany  = errors.New("too many pings in one request")
+)
+
+// split calls each with every element of a body, in order. An array's elements
+// stand between its commas, whatever they are; in a body of lines every line
+// that is not blank is one; any other body is one element. lines says that the
+// client declared lines; without that a body that starts with an object is
+// taken for lines if something follows the object.
+func split(body []byte, lines bool, each func(element []byte) error) error {
+	body = bytes.TrimSpace(body)
+	switch {
+	case len(body) == 0:
+		return errEmpty
+	case lines:
+		return splitLines(body, each)
+	case body[0] == '[':
+		return splitArray(body[1:], each)
+	case body[0] != '{':
+		return errNotPings
+	}
+	end := elementEnd(body)
+	if end < 0 {
+		return errUnclosed
+	}
+	if end == len(body) {
+		return each(body)
+	}
+	return splitLines(body, each)
+}
+
+func splitLines(body []byte, each func([]byte) error) error {
+	for line := range bytes.Lines(body) {
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if err := each(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// splitArray splits what follows the opening bracket.
+func splitArray(rest []byte, each func([]byte) error) error {
+	if rest = bytes.TrimLeft(rest, " \t\r\n"); len(rest) > 0 && rest[0] == ']' {
+		return nothingAfter(rest[1:])
+	}
+	for {
+		end := elementEnd(rest)
+		if end < 0 || end == len(rest) {
+			return errUnclosed
+		}
+		if err := each(bytes.TrimSpace(rest[:end])); err != nil {
+			return err
+		}
+		if rest[end] == ']' {
+			return nothingAfter(rest[end+1:])
+		}
+		rest = rest[end+1:]
+	}
+}
+
+func nothingAfter(rest []byte) error {
+	if len(bytes.TrimSpace(rest)) > 0 {
+		return errTrailing
+	}
+	return nil
+}
+
+// elementEnd returns the length of the element at the start of s: up to the
+// comma or bracket that ends it in an array, or to the bracket that closes it.
+// It is -1 if s ends within brackets or a string.
+func elementEnd(s []byte) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '"':
+			n := stringEnd(s[i+1:])
+			if n < 0 {
+				return -1
+			}
+			i += n
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i
+			}
+			if depth--; depth == 0 {
+				return i + 1 + blanks(s[i+1:])
+			}
+		case ',':
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	if depth > 0 {
+		return -1
+	}
+	return len(s)
+}
+
+// stringEnd returns the length of a string's rest with its closing quote.
+func stringEnd(s []byte) int {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
+		}
+	}
+	return -1
+}
+
+func blanks(s []byte) int { return len(s) - len(bytes.TrimLeft(s, " \t\r\n")) }
