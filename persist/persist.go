@@ -146,7 +146,8 @@ type OrderEvent struct {
 // Orders are the orders with their history.
 type Orders interface {
 	// PutOrder writes the order unless the stored one has a greater Version,
-	// and adds the events that are not there yet.
+	// and adds the events that are not there yet. An order has one content at
+	// each Version; with two, it is not said which one stays.
 	PutOrder(ctx context.Context, o Order, events []OrderEvent) error
 	// Order returns the order and all its events in order of Seq, or
 	// ErrNotFound.

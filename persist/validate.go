@@ -12,6 +12,9 @@ import (
 // the rows of an interval by BucketStart alone.
 const MaxBucketMS = 3_600_000
 
+// maxTimeMS keeps arithmetic on times of buckets far from overflow.
+const maxTimeMS = 1 << 53
+
 // ErrInvalid: a row breaks the contract of its type, so the same call will
 // never succeed. Nothing of the call was written. The Validate methods tell
 // which row it is.
@@ -24,9 +27,10 @@ func (r TrackRow) Validate() error {
 		identifier("DriverID", r.DriverID),
 		text("Zone", r.Zone),
 		check(r.Fixes >= 1, "Fixes", "must be at least 1"),
+		check(-maxTimeMS <= r.BucketStart && r.BucketStart <= maxTimeMS, "BucketStart", "is not a time in milliseconds"),
 		check(r.BucketStart <= r.FirstTS, "FirstTS", "lies before BucketStart"),
 		check(r.FirstTS <= r.LastTS, "LastTS", "lies before FirstTS"),
-		check(r.LastTS < saturatingAdd(r.BucketStart, MaxBucketMS), "LastTS", "lies an hour or more after BucketStart"),
+		check(r.LastTS-r.BucketStart < MaxBucketMS, "LastTS", "lies an hour or more after BucketStart"),
 		finite("FirstLat", r.FirstLat), finite("FirstLon", r.FirstLon),
 		finite("LastLat", r.LastLat), finite("LastLon", r.LastLon),
 		finite("DistanceM", r.DistanceM),
@@ -147,12 +151,4 @@ func identifier(field, s string) error {
 // finite wants a number: one of the databases stores NaN as nothing.
 func finite(field string, v float64) error {
 	return check(!math.IsNaN(v) && !math.IsInf(v, 0), field, "is not a finite number")
-}
-
-// saturatingAdd returns a + b for b >= 0, or the greatest int64.
-func saturatingAdd(a, b int64) int64 {
-	if a > math.MaxInt64-b {
-		return math.MaxInt64
-	}
-	return a + b
 }

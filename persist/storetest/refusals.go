@@ -24,6 +24,7 @@ func testRefusals(t *testing.T, f *fixture) {
 			"infinity":            func(r *persist.TrackRow) { r.LastLat = math.Inf(-1) },
 			"first before bucket": func(r *persist.TrackRow) { r.FirstTS = r.BucketStart - 1 },
 			"last before first":   func(r *persist.TrackRow) { r.LastTS = r.FirstTS - 1 },
+			"bucket out of time":  func(r *persist.TrackRow) { r.BucketStart = math.MinInt64 },
 			"bucket too long":     func(r *persist.TrackRow) { r.LastTS = r.BucketStart + persist.MaxBucketMS },
 		} {
 			good := track(tag(), "z", monday, 1)

@@ -1,0 +1,215 @@
+// Package cassandra keeps the durable record in a Cassandra cluster, version 4
+// or later. It is the persist.Store for many servers. docs/database.md
+// describes the tables and why they have the keys they have.
+//
+// # Idempotence
+//
+// Cassandra keeps, of two values of a cell, the one with the greater write
+// timestamp. The package chooses that timestamp so that the contract holds in
+// whatever order writes arrive, without a conditional update (which costs four
+// round trips among the replicas):
+//
+//   - rows that are replaced (tracks, products, stores): the clock;
+//   - rows of which the first stays (movements, events): a clock that runs
+//     backwards, see firstWins;
+//   - an order: its Version.
+//
+// Every statement may therefore be repeated, and the driver does so on another
+// node when one does not answer.
+//
+// # Consistency
+//
+// Reads and writes are at LOCAL_QUORUM unless the URL says otherwise: what was
+// acknowledged is read back while a majority of the copies is there.
+//
+// # Concurrency
+//
+// A call that writes or reads many partitions has at most 8 requests under
+// way. A Store's lock (mu) is held shared for the whole of a call and
+// exclusively by Close alone; the lock of a seen is taken below it and held for
+// map look-ups only.
+//
+// No type of the driver is part of this package's interface.
+package cassandra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gocql/gocql"
+
+	"hyperlocal/persist"
+)
+
+// Options of Open. The zero value is what a server wants.
+type Options struct {
+	// Retention is how long tracks are kept after they were written. 0 means
+	// 30 days, and KeepForever that they are never removed.
+	Retention time.Duration
+}
+
+// KeepForever is a Retention.
+const KeepForever time.Duration = -1
+
+// maxRetention is the longest time Cassandra counts down.
+const maxRetention = 20 * 365 * 24 * time.Hour
+
+// Store is a persist.Store in a keyspace. It is safe for concurrent use.
+type Store struct {
+	session *gocql.Session
+	ttl     int // of tracks, in seconds; 0: none
+	clock   clock
+
+	hours  *seen[driverHour]
+	days   *seen[int64]
+	blocks *seen[ledgerBlock]
+
+	mu     sync.RWMutex
+	closed bool
+}
+
+var _ persist.Store = (*Store)(nil)
+
+// Open connects to a cluster and brings the schema of a keyspace up to date.
+// Several servers may do so at once.
+//
+//	cassandra://[user:password@]host[:port][,host[:port]…]/keyspace?…
+//
+// The port is 9042 unless named. The parameters are
+//
+//	replication  copies of each row if the keyspace has to be created (1)
+//	consistency  of reads and writes (local_quorum)
+//	dc           the data centre whose nodes to talk to (any)
+//	timeout      for an answer of the cluster, and for connecting (10s)
+//
+// A keyspace that exists stays as it is; if the URL names a replication that it
+// does not have, Open refuses. A cluster that cannot be reached is
+// persist.ErrUnavailable, a schema of a later version ErrNewer.
+func Open(ctx context.Context, url string, opts Options) (*Store, error) {
+	set, err := parseURL(url)
+	if err != nil {
+		return nil, fmt.Errorf("open cassandra: %w", err)
+	}
+	ttl, err := opts.ttl()
+	if err != nil {
+		return nil, fmt.Errorf("open cassandra: %w", err)
+	}
+	session, err := open(ctx, set)
+	if err != nil {
+		return nil, fmt.Errorf("open cassandra keyspace %s at %s: %w", set.keyspace, strings.Join(set.hosts, ","), err)
+	}
+	return &Store{
+		session: session,
+		ttl:     ttl,
+		hours:   newSeen[driverHour](indexLife, time.Now),
+		days:    newSeen[int64](indexLife, time.Now),
+		blocks:  newSeen[ledgerBlock](indexLife, time.Now),
+	}, nil
+}
+
+// ttl returns the retention in seconds, 0 for none.
+func (o Options) ttl() (int, error) {
+	switch {
+	case o.Retention == 0:
+		return 30 * 24 * 3600, nil
+	case o.Retention == KeepForever:
+		return 0, nil
+	case o.Retention < time.Hour || o.Retention > maxRetention-indexSlack:
+		return 0, fmt.Errorf("retention %s: from an hour to less than 20 years, or KeepForever", o.Retention)
+	}
+	return int(o.Retention.Seconds()), nil
+}
+
+func open(ctx context.Context, set settings) (*gocql.Session, error) {
+	outside, err := connect(ctx, set, "")
+	if err != nil {
+		return nil, err
+	}
+	err = ensureKeyspace(ctx, outside, set)
+	outside.Close()
+	if err != nil {
+		return nil, err
+	}
+	session, err := connect(ctx, set, set.keyspace)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, session, set.keyspace); err != nil {
+		session.Close()
+		return nil, translate(err)
+	}
+	return session, nil
+}
+
+// Ping reads a row at the consistency of all other reads, so it fails too when
+// a node answers but the copies behind it do not.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.call(ctx, "ping", func() error {
+		var version int
+		return s.session.Query(`SELECT version FROM schema_migrations WHERE everything = 0 AND version = 1`).
+			WithContext(ctx).Scan(&version)
+	})
+}
+
+// Close waits for the calls under way and disconnects. Closing again does
+// nothing.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.closed = true
+		s.session.Close()
+	}
+	return nil
+}
+
+// call does what is the same in every method: it keeps Close waiting and
+// translates errors.
+func (s *Store) call(ctx context.Context, op string, fn func() error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var err error
+	switch {
+	case s.closed:
+		err = fmt.Errorf("%w: closed", persist.ErrUnavailable)
+	case ctx.Err() != nil:
+		err = translate(ctx.Err())
+	default:
+		// A call that was cancelled failed for that and nothing else, whatever
+		// the driver made of it.
+		if err = translate(fn()); err != nil && errors.Is(ctx.Err(), context.Canceled) {
+			err = context.Cause(ctx)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("cassandra: %s: %w", op, err)
+	}
+	return nil
+}
+
+// clock gives write timestamps: microseconds since 1970, each greater than the
+// one before.
+type clock struct{ last atomic.Int64 }
+
+func (c *clock) now() int64 {
+	for {
+		last := c.last.Load()
+		next := max(time.Now().UnixMicro(), last+1)
+		if c.last.CompareAndSwap(last, next) {
+			return next
+		}
+	}
+}
+
+// firstWins turns a timestamp of clock into one that is greater the earlier it
+// was, so that the first write of a cell stays. The result lies before the
+// present (until 2077), so a DELETE by hand works as usual.
+func firstWins(timestamp int64) int64 {
+	const turn = 1_700_000_000_000_000 // November 2023, before any row was written
+	return 2*turn - timestamp
+}

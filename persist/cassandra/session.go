@@ -1,0 +1,122 @@
+package cassandra
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/gocql/gocql"
+
+	"hyperlocal/persist"
+)
+
+// attempts is how often a request is sent, to another node each time where
+// there is one. Every statement of this package may be repeated.
+const attempts = 3
+
+// retry repeats what another node may answer.
+type retry struct{}
+
+func (retry) Attempt(q gocql.RetryableQuery) bool { return q.Attempts() < attempts }
+
+func (retry) GetRetryType(err error) gocql.RetryType {
+	if outage(err) {
+		return gocql.RetryNextHost
+	}
+	return gocql.Rethrow
+}
+
+// silent drops what the driver would print: its errors are returned as well.
+type silent struct{}
+
+func (silent) Print(...any)          {}
+func (silent) Printf(string, ...any) {}
+func (silent) Println(...any)        {}
+
+// connect opens a session in keyspace, or in none if that is empty.
+func connect(ctx context.Context, set settings, keyspace string) (*gocql.Session, error) {
+	cluster := gocql.NewCluster(set.hosts...)
+	cluster.Keyspace = keyspace
+	cluster.ProtoVersion = 4
+	cluster.Consistency = set.consistency
+	cluster.SerialConsistency = gocql.LocalSerial
+	cluster.Timeout = set.timeout
+	cluster.ConnectTimeout = set.timeout
+	cluster.WriteTimeout = set.timeout
+	cluster.DefaultIdempotence = true
+	cluster.RetryPolicy = retry{}
+	cluster.Logger = silent{}
+	// A node that is back is used again within about a second. Attempts are
+	// cheap: they are refused until its port is open.
+	cluster.ReconnectInterval = time.Second
+	var nodes gocql.HostSelectionPolicy
+	if set.dc != "" {
+		nodes = gocql.DCAwareRoundRobinPolicy(set.dc)
+	} else {
+		nodes = gocql.RoundRobinHostPolicy()
+	}
+	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(nodes, gocql.ShuffleReplicas())
+	if set.user != "" {
+		cluster.Authenticator = gocql.PasswordAuthenticator{Username: set.user, Password: set.password}
+	}
+
+	type result struct {
+		session *gocql.Session
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		session, err := cluster.CreateSession()
+		done <- result{session, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil { // the driver gives text only
+			return nil, fmt.Errorf("%w: %w", persist.ErrUnavailable, r.err)
+		}
+		return r.session, nil
+	case <-ctx.Done(): // the driver does not know of contexts here
+		go func() {
+			if r := <-done; r.err == nil {
+				r.session.Close()
+			}
+		}()
+		return nil, translate(ctx.Err())
+	}
+}
+
+// ensureKeyspace creates the keyspace unless it is there. It refuses one that
+// has another number of copies than the URL asks for.
+func ensureKeyspace(ctx context.Context, session *gocql.Session, set settings) error {
+	create := fmt.Sprintf(`CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'SimpleStrategy', 'replication_factor': %d}`,
+		set.keyspace, set.replication)
+	has, err := replicationOf(ctx, session, set.keyspace)
+	if errors.Is(err, gocql.ErrNotFound) {
+		if err := session.Query(create).WithContext(ctx).Exec(); err != nil {
+			return fmt.Errorf("create keyspace %s: %w", set.keyspace, translate(err))
+		}
+		return session.AwaitSchemaAgreement(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("look for keyspace %s: %w", set.keyspace, translate(err))
+	}
+	want := map[string]string{
+		"class":              "org.apache.cassandra.locator.SimpleStrategy",
+		"replication_factor": fmt.Sprint(set.replication),
+	}
+	if set.replicationAsked && !maps.Equal(has, want) {
+		return fmt.Errorf("keyspace %s has replication %v, not replication=%d: leave that out of the URL, or ALTER KEYSPACE",
+			set.keyspace, has, set.replication)
+	}
+	return nil
+}
+
+func replicationOf(ctx context.Context, session *gocql.Session, keyspace string) (map[string]string, error) {
+	var replication map[string]string
+	// Every node knows the schema; LOCAL_ONE asks the one we talk to.
+	err := session.Query(`SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?`, keyspace).
+		WithContext(ctx).Consistency(gocql.LocalOne).Scan(&replication)
+	return replication, err
+}

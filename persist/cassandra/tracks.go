@@ -1,0 +1,229 @@
+package cassandra
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/gocql/gocql"
+
+	"hyperlocal/persist"
+)
+
+const (
+	hourMS = 3_600_000
+	dayMS  = 24 * hourMS
+
+	// trackSlices and indexSlices are part of the tables' keys and can never
+	// change. docs/database.md derives them.
+	trackSlices = 32
+	indexSlices = 128
+
+	// indexLife is how long an index row is taken as written. Each row of
+	// tracks is then found through an index row at most this much older, which
+	// must outlive it: indexSlack is added to the index's time to live.
+	indexLife  = time.Hour
+	indexSlack = 2 * time.Hour
+
+	// fewDays is how many days are looked up without asking which exist.
+	fewDays = 8
+)
+
+const trackColumns = `first_ts_ms, last_ts_ms, first_lat, first_lon, last_lat, last_lon,
+	fixes, distance_m, top_speed_mps, mean_accuracy_m, path, times, speeds`
+
+// driverHour is a row of driver_hours.
+type driverHour struct {
+	driver string
+	zone   string
+	hour   int64
+}
+
+func (h driverHour) day() int64   { return floor(h.hour, dayMS) }
+func (h driverHour) slice() int64 { return slice(h.driver, indexSlices) }
+
+// slice spreads drivers evenly; it must give the same for ever.
+func slice(driver string, of uint64) int64 { return int64(xxhash.Sum64String(driver) % of) }
+
+// floor rounds ms down to a multiple of unit.
+func floor(ms, unit int64) int64 {
+	if rest := ms % unit; rest < 0 {
+		return ms - rest - unit
+	} else {
+		return ms - rest
+	}
+}
+
+func hourOf(r persist.TrackRow) driverHour {
+	return driverHour{r.DriverID, r.Zone, floor(r.BucketStart, hourMS)}
+}
+
+func (s *Store) tracksTable() table[persist.TrackRow] {
+	partition := func(a, b persist.TrackRow) int {
+		return cmp.Or(
+			cmp.Compare(a.Zone, b.Zone),
+			cmp.Compare(floor(a.BucketStart, hourMS), floor(b.BucketStart, hourMS)),
+			cmp.Compare(slice(a.DriverID, trackSlices), slice(b.DriverID, trackSlices)))
+	}
+	return table[persist.TrackRow]{
+		insert: `INSERT INTO tracks (zone, slice, hour_start_ms, driver_id, bucket_start_ms, part, ` + trackColumns + `)
+			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) USING TTL ?`,
+		samePartition: func(a, b persist.TrackRow) bool { return partition(a, b) == 0 },
+		compare: func(a, b persist.TrackRow) int {
+			return cmp.Or(partition(a, b),
+				cmp.Compare(a.DriverID, b.DriverID), cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.Part, b.Part))
+		},
+		bind: func(r persist.TrackRow) []any {
+			return []any{
+				r.Zone, slice(r.DriverID, trackSlices), floor(r.BucketStart, hourMS), r.DriverID, r.BucketStart, r.Part,
+				r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
+				r.Fixes, r.DistanceM, r.TopSpeedMPS, r.MeanAccuracyM, r.Path, r.Times, r.Speeds, s.ttl,
+			}
+		},
+		bytes: func(r persist.TrackRow) int {
+			const numbers = 140
+			return numbers + len(r.DriverID) + len(r.Path) + len(r.Times) + len(r.Speeds)
+		},
+	}
+}
+
+func (s *Store) hoursTable() table[driverHour] {
+	return table[driverHour]{
+		insert:        `INSERT INTO driver_hours (day_start_ms, slice, driver_id, hour_start_ms, zone) VALUES (?,?,?,?,?) USING TTL ?`,
+		samePartition: func(a, b driverHour) bool { return a.day() == b.day() && a.slice() == b.slice() },
+		compare: func(a, b driverHour) int {
+			return cmp.Or(cmp.Compare(a.day(), b.day()), cmp.Compare(a.slice(), b.slice()),
+				cmp.Compare(a.driver, b.driver), cmp.Compare(a.hour, b.hour), cmp.Compare(a.zone, b.zone))
+		},
+		bind: func(h driverHour) []any {
+			return []any{h.day(), h.slice(), h.driver, h.hour, h.zone, s.indexTTL()}
+		},
+		bytes: func(h driverHour) int { return 40 + len(h.driver) + len(h.zone) },
+	}
+}
+
+func (s *Store) daysTable() table[int64] {
+	return table[int64]{
+		insert:        `INSERT INTO track_days (everyone, day_start_ms) VALUES (0, ?) USING TTL ?`,
+		samePartition: func(int64, int64) bool { return true },
+		compare:       cmp.Compare[int64],
+		bind:          func(day int64) []any { return []any{day, s.indexTTL()} },
+		bytes:         func(int64) int { return 20 },
+	}
+}
+
+func (s *Store) indexTTL() int {
+	if s.ttl == 0 {
+		return 0
+	}
+	return s.ttl + int(indexSlack.Seconds())
+}
+
+// WriteTracks writes the index rows that this server has not written lately,
+// then the rows: a row is never there without a way to it.
+func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
+	if err := persist.ValidateAll(rows); err != nil {
+		return fmt.Errorf("cassandra: write tracks: %w", err)
+	}
+	return s.call(ctx, "write tracks", func() error {
+		timestamp := s.clock.now()
+		hours := make([]driverHour, len(rows))
+		days := make([]int64, len(rows))
+		for i, r := range rows {
+			hours[i] = hourOf(r)
+			days[i] = hours[i].day()
+		}
+		if err := writeIndex(ctx, s, s.days, s.daysTable(), days, timestamp); err != nil {
+			return err
+		}
+		if err := writeIndex(ctx, s, s.hours, s.hoursTable(), hours, timestamp); err != nil {
+			return err
+		}
+		return write(ctx, s, s.tracksTable(), rows, timestamp)
+	})
+}
+
+// writeIndex writes those of keys that are not in known, and adds them.
+func writeIndex[K comparable](ctx context.Context, s *Store, known *seen[K], t table[K], keys []K, timestamp int64) error {
+	missing := known.missing(keys)
+	if err := write(ctx, s, t, missing, timestamp); err != nil {
+		return err
+	}
+	known.add(missing)
+	return nil
+}
+
+// TrackRows looks up in which hours and zones the driver was, and then reads a
+// stretch of one partition for each: for a day's work some 10 to 20 requests.
+func (s *Store) TrackRows(ctx context.Context, driverID string, from, to int64) (rows []persist.TrackRow, err error) {
+	err = s.call(ctx, "track rows", func() error {
+		rows, err = s.trackRows(ctx, driverID, from, to)
+		return err
+	})
+	return rows, err
+}
+
+func (s *Store) trackRows(ctx context.Context, driverID string, from, to int64) ([]persist.TrackRow, error) {
+	// A row's fixes are less than MaxBucketMS after its start. No bucket
+	// starts as far out as these limits.
+	const farOut = math.MaxInt64 / 4
+	earliest, latest := max(from, -farOut)-persist.MaxBucketMS, min(to, farOut)
+	if driverID == "" || from > to {
+		return nil, nil
+	}
+	days, err := s.trackDays(ctx, floor(earliest, dayMS), floor(latest, dayMS))
+	if err != nil {
+		return nil, err
+	}
+	hours, err := each(ctx, days, func(ctx context.Context, day int64) ([]driverHour, error) {
+		return collect(ctx, s, func(row gocql.Scanner, h *driverHour) error {
+			h.driver = driverID
+			return row.Scan(&h.hour, &h.zone)
+		}, `SELECT hour_start_ms, zone FROM driver_hours
+			WHERE day_start_ms = ? AND slice = ? AND driver_id = ? AND hour_start_ms >= ? AND hour_start_ms <= ?`,
+			day, slice(driverID, indexSlices), driverID, floor(earliest, hourMS), floor(latest, hourMS))
+	})
+	if err != nil {
+		return nil, err
+	}
+	parts, err := each(ctx, slices.Concat(hours...), func(ctx context.Context, h driverHour) ([]persist.TrackRow, error) {
+		return collect(ctx, s, func(row gocql.Scanner, r *persist.TrackRow) error {
+			r.DriverID, r.Zone = driverID, h.zone
+			return row.Scan(&r.BucketStart, &r.Part, &r.FirstTS, &r.LastTS, &r.FirstLat, &r.FirstLon, &r.LastLat, &r.LastLon,
+				&r.Fixes, &r.DistanceM, &r.TopSpeedMPS, &r.MeanAccuracyM, &r.Path, &r.Times, &r.Speeds)
+		}, `SELECT bucket_start_ms, part, `+trackColumns+` FROM tracks
+			WHERE zone = ? AND slice = ? AND hour_start_ms = ? AND driver_id = ? AND bucket_start_ms >= ? AND bucket_start_ms <= ?`,
+			h.zone, slice(driverID, trackSlices), h.hour, driverID, earliest, latest)
+	})
+	if err != nil {
+		return nil, err
+	}
+	rows := slices.DeleteFunc(slices.Concat(parts...), func(r persist.TrackRow) bool {
+		return r.LastTS < from || r.FirstTS > to
+	})
+	slices.SortFunc(rows, func(a, b persist.TrackRow) int {
+		return cmp.Or(cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.Part, b.Part), cmp.Compare(a.Zone, b.Zone))
+	})
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	return rows, nil
+}
+
+// trackDays returns the days from first to last, each by its start; if they
+// are many, only those that have rows.
+func (s *Store) trackDays(ctx context.Context, first, last int64) ([]int64, error) {
+	if (last-first)/dayMS >= fewDays {
+		return collect(ctx, s, func(row gocql.Scanner, day *int64) error { return row.Scan(day) },
+			`SELECT day_start_ms FROM track_days WHERE everyone = 0 AND day_start_ms >= ? AND day_start_ms <= ?`, first, last)
+	}
+	var days []int64
+	for day := first; day <= last; day += dayMS {
+		days = append(days, day)
+	}
+	return days, nil
+}

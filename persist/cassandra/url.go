@@ -1,0 +1,121 @@
+package cassandra
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gocql/gocql"
+)
+
+// settings is what a URL says.
+type settings struct {
+	hosts          []string // host or host:port
+	user, password string
+	keyspace       string
+	replication    int // copies, for a keyspace that is to be created
+	// replicationAsked: the URL named it, so it must be what the keyspace has.
+	replicationAsked bool
+	consistency      gocql.Consistency
+	dc               string
+	timeout          time.Duration
+}
+
+// keyspaceName is what Cassandra allows, without the names that need quotes.
+var keyspaceName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,47}$`)
+
+// parseURL reads cassandra://[user:password@]host[:port][,host…]/keyspace?….
+// It is not a URL of net/url, which knows one host only. Errors never hold the
+// password.
+func parseURL(raw string) (settings, error) {
+	set := settings{replication: 1, consistency: gocql.LocalQuorum, timeout: 10 * time.Second}
+	rest, ok := strings.CutPrefix(raw, "cassandra://")
+	if !ok {
+		return set, errors.New("the URL does not start with cassandra://")
+	}
+	rest, query, _ := strings.Cut(rest, "?")
+	authority, keyspace, _ := strings.Cut(rest, "/")
+	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		if err := set.credentials(authority[:at]); err != nil {
+			return set, err
+		}
+		authority = authority[at+1:]
+	}
+	for host := range strings.SplitSeq(authority, ",") {
+		if !validHost(host) {
+			return set, fmt.Errorf("%q is not a host or host:port", host)
+		}
+		set.hosts = append(set.hosts, host)
+	}
+	if !keyspaceName.MatchString(keyspace) {
+		return set, fmt.Errorf("keyspace %q: after the hosts a name of lower-case letters, digits and _ is needed, 48 at most", keyspace)
+	}
+	set.keyspace = keyspace
+	return set, set.parameters(query)
+}
+
+func (set *settings) credentials(info string) error {
+	user, password, ok := strings.Cut(info, ":")
+	if !ok {
+		return errors.New("before the @, user:password is needed")
+	}
+	var err1, err2 error
+	set.user, err1 = url.PathUnescape(user)
+	set.password, err2 = url.PathUnescape(password)
+	if err1 != nil || err2 != nil {
+		return errors.New("a % in the user or password must be written as %25")
+	}
+	return nil
+}
+
+// validHost leaves the fine points to the resolver, and takes names,
+// addresses and [::1], each with or without a port.
+func validHost(host string) bool {
+	u, err := url.Parse("//" + host)
+	if err != nil || u.Host != host || u.Hostname() == "" {
+		return false
+	}
+	port := u.Port()
+	if strings.HasSuffix(host, ":") {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	return port == "" || err == nil && n > 0 && n < 1<<16
+}
+
+func (set *settings) parameters(query string) error {
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return fmt.Errorf("what follows the ?: %w", err)
+	}
+	for name, all := range values {
+		value := all[len(all)-1]
+		switch name {
+		case "replication":
+			set.replicationAsked = true
+			set.replication, err = strconv.Atoi(value)
+			if err != nil || set.replication < 1 {
+				return fmt.Errorf("replication=%s: a number of copies, 1 or more, is needed", value)
+			}
+		case "consistency":
+			set.consistency, err = gocql.ParseConsistencyWrapper(value)
+			if err != nil {
+				return fmt.Errorf("consistency=%s: local_quorum, quorum, one, local_one, each_quorum, two, three or all is needed", value)
+			}
+		case "dc":
+			set.dc = value
+		case "timeout":
+			set.timeout, err = time.ParseDuration(value)
+			if err != nil || set.timeout <= 0 {
+				return fmt.Errorf("timeout=%s: a duration such as 10s is needed", value)
+			}
+		default:
+			return fmt.Errorf("unknown parameter %s: there are replication, consistency, dc and timeout", name)
+		}
+	}
+	return nil
+}
