@@ -24,8 +24,8 @@ type circle struct {
 // slackM makes up for rounding where a place is refused by a bound.
 const slackM = 1e-3
 
-// geoBox is a range of cells; x may run out of [0, latCellsN) at either side
-// and is to be taken modulo latCellsN.
+// geoBox is a range of cells; x may run out of [0, cellsAcross) at either side
+// and is to be taken modulo cellsAcross.
 type geoBox struct{ yLo, yHi, xLo, xHi int64 }
 
 func newCircle(lat, lon, radiusM float64) circle {
@@ -40,15 +40,15 @@ func newCircle(lat, lon, radiusM float64) circle {
 		dLon = math.Asin(min(1, math.Sin(angle)/c.cosLat))
 		cosFar = min(math.Cos(south), math.Cos(north))
 	}
-	const latCell, lonCell = 2 * latMax / latCellsN, 2 * lonMax / latCellsN // degrees
+	const latCell, lonCell = 2 * latMax / cellsAcross, 2 * lonMax / cellsAcross // degrees
 	c.fy, c.fx = (lat+latMax)/latCell, (lon+lonMax)/lonCell
 	dy, dx := angle/degToRad/latCell, dLon/degToRad/lonCell
 	c.box = geoBox{
 		yLo: clampCell(c.fy - dy), yHi: clampCell(c.fy + dy),
 		xLo: int64(math.Floor(c.fx - dx)), xHi: int64(math.Floor(c.fx + dx)),
 	}
-	if c.box.xHi-c.box.xLo >= latCellsN {
-		c.box.xLo, c.box.xHi = 0, latCellsN-1
+	if c.box.xHi-c.box.xLo >= cellsAcross {
+		c.box.xLo, c.box.xHi = 0, cellsAcross-1
 	}
 	c.perDy2 = havPerCell2(latCell, angle)
 	c.perDx2 = havPerCell2(lonCell, dLon) * c.cosLat * cosFar
@@ -63,7 +63,7 @@ func havPerCell2(cellDeg, most float64) float64 {
 }
 
 func clampCell(f float64) int64 {
-	return int64(max(0, min(latCellsN-1, math.Floor(f))))
+	return int64(max(0, min(cellsAcross-1, math.Floor(f))))
 }
 
 // havLimit is what havBound is compared with to refuse places beyond m metres.
@@ -77,8 +77,8 @@ func havLimit(m float64) float64 {
 func (c *circle) havBound(y, x uint32) float64 {
 	dy := float64(y) + 0.5 - c.fy
 	dx := math.Abs(float64(x) + 0.5 - c.fx)
-	if dx > latCellsN/2 {
-		dx = latCellsN - dx
+	if dx > cellsAcross/2 {
+		dx = cellsAcross - dx
 	}
 	return dy*dy*c.perDy2 + dx*dx*c.perDx2
 }
@@ -106,7 +106,7 @@ func (c *circle) cover(ranges []scoreRange) []scoreRange {
 		c.box.xHi>>shift-c.box.xLo>>shift >= maxCellsAcross {
 		shift++
 	}
-	mask := int64(latCellsN>>shift - 1)
+	mask := int64(cellsAcross>>shift - 1)
 	for y := c.box.yLo >> shift; y <= c.box.yHi>>shift; y++ {
 		for x := c.box.xLo >> shift; x <= c.box.xHi>>shift; x++ {
 			code := spread(uint32(y)) | spread(uint32(x&mask))<<1

@@ -1,6 +1,10 @@
 package memory
 
-import "hyperlocal/cache"
+import (
+	"math"
+
+	"hyperlocal/cache"
+)
 
 // decoder reads what was packed by appendString and binary.AppendUvarint. The
 // first thing that does not fit sets failed and makes the rest zero. What it
@@ -71,4 +75,50 @@ func (d *decoder) fields() []cache.Field {
 		fields[i] = cache.Field{Name: d.string(), Value: d.string()}
 	}
 	return fields
+}
+
+// packedFields reads fields without taking them apart.
+func (d *decoder) packedFields() string {
+	start := d.s
+	for range 2 * d.count(2) {
+		d.string()
+	}
+	if d.failed {
+		return ""
+	}
+	return start[:len(start)-len(d.s)]
+}
+
+func (d *decoder) strings() []string {
+	ss := make([]string, d.count(1))
+	for i := range ss {
+		ss[i] = d.string()
+	}
+	return ss
+}
+
+func (d *decoder) members() []cache.Member {
+	members := make([]cache.Member, d.count(9))
+	for i := range members {
+		members[i].Score = d.float64()
+		members[i].Name = d.string()
+	}
+	return members
+}
+
+func (d *decoder) float64() float64 {
+	if len(d.s) < 8 {
+		d.fail()
+		return 0
+	}
+	var n uint64
+	for i := 7; i >= 0; i-- {
+		n = n<<8 | uint64(d.s[i])
+	}
+	d.s = d.s[8:]
+	return math.Float64frombits(n)
+}
+
+func (d *decoder) streamID() streamID {
+	return streamID{ms: d.uvarint(), seq: d.uvarint()}
 }

@@ -59,6 +59,11 @@ type Options struct {
 	// SubscriptionBuffer is the number of messages a subscriber may be behind
 	// before it loses some. Default 1024.
 	SubscriptionBuffer int
+	// CompactBytes is how long the journal may get before a snapshot replaces
+	// it, unless the last snapshot was longer. Default 64 MiB.
+	CompactBytes int64
+
+	disk disk // for tests; default the file system
 }
 
 func (o Options) withDefaults() Options {
@@ -70,6 +75,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SubscriptionBuffer <= 0 {
 		o.SubscriptionBuffer = 1024
+	}
+	if o.CompactBytes <= 0 {
+		o.CompactBytes = defaultCompactBytes
+	}
+	if o.disk == nil {
+		o.disk = osDisk{}
 	}
 	return o
 }
@@ -85,10 +96,10 @@ var _ cache.Engine = (*Engine)(nil)
 
 // database is what all views share.
 type database struct {
-	shards [shardCount]shard
-	hub    *hub
-	now    func() time.Time
-	log    *slog.Logger
+	shards  [shardCount]shard
+	hub     *hub
+	journal *journal // nil without a directory
+	now     func() time.Time
 
 	stop      chan struct{} // closed by Close: background goroutines end
 	wg        sync.WaitGroup
@@ -96,17 +107,28 @@ type database struct {
 	closeErr  error
 }
 
-// Open starts an engine. Close it to stop its goroutines.
+// Open starts an engine with what its directory holds. It fails with
+// [ErrDirInUse] if another engine has the directory, and with a [*CorruptError]
+// if a file is damaged in a way that a crash does not explain. Close the engine
+// to stop its goroutines.
 func Open(opt Options) (*Engine, error) {
 	opt = opt.withDefaults()
 	db := &database{
 		hub:  newHub(opt.SubscriptionBuffer),
 		now:  opt.Now,
-		log:  opt.Logger,
 		stop: make(chan struct{}),
 	}
 	for i := range db.shards {
 		db.shards[i].init()
+	}
+	if opt.Dir != "" {
+		j, err := openJournal(db, opt)
+		if err != nil {
+			return nil, fmt.Errorf("memory: open %s: %w", opt.Dir, err)
+		}
+		db.journal = j
+		db.wg.Go(j.commitLoop)
+		db.wg.Go(j.compactLoop)
 	}
 	db.wg.Go(db.expireLoop)
 	return &Engine{database: db}, nil
@@ -154,6 +176,9 @@ func (e *Engine) Close() error {
 		}
 		close(e.stop)
 		e.wg.Wait()
+		if e.journal != nil {
+			e.closeErr = e.journal.close()
+		}
 		e.hub.close()
 	})
 	return e.closeErr

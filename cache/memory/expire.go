@@ -1,6 +1,10 @@
 package memory
 
-import "time"
+import (
+	"time"
+
+	"hyperlocal/cache"
+)
 
 // The active cycle collects keys nobody asks for any more. Work per tick is
 // bounded so that a million keys expiring at once do not hold up writers: what
@@ -29,14 +33,15 @@ func (db *database) expireSome() {
 	for i := range db.shards {
 		s := &db.shards[i]
 		s.mu.Lock()
+		u := s.begin(db.journal != nil, cache.EverySecond, now)
 		for range expirePerShard {
 			it := s.expiry.soonest()
 			if it == nil || !it.expired(now) {
 				break
 			}
-			s.remove(it)
+			u.drop(it)
 		}
-		s.mu.Unlock()
+		db.commit(u)
 	}
 }
 

@@ -4,37 +4,35 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/mmcloughlin/geohash"
-
 	"hyperlocal/cache"
 )
 
 // Places are scores of 52 bits as Redis makes them: latitude and longitude
 // each scaled to 26 bits over the ranges below, longitude in the odd bits.
-// Formulas: Redis 7.0, geohash.c and geohash_helper.c.
+// Formulas and their order: Redis 7.0, geohash.c and geohash_helper.c. Another
+// order, such as a geohash library's on a scaled latitude, puts some places on
+// the edge of a cell into the next one.
 const (
-	latMax    = 85.05112878 // degrees; the square of Web Mercator
-	lonMax    = 180.0
-	geoBits   = 26 // per coordinate
-	earthM    = 6372797.560856
-	degToRad  = math.Pi / 180
-	latCellsN = 1 << geoBits
+	latMax      = 85.05112878 // degrees; the square of Web Mercator
+	lonMax      = 180.0
+	geoBits     = 26 // per coordinate
+	earthM      = 6372797.560856
+	degToRad    = math.Pi / 180
+	cellsAcross = 1 << geoBits
 )
 
-// geoScore is GEOADD's score. The closed upper ends of both ranges are cells
-// of their own, one past the last, which the library wraps around.
+// geoScore is GEOADD's score.
 func geoScore(lat, lon float64) (float64, error) {
 	if err := checkPlace(lat, lon); err != nil {
 		return 0, err
 	}
-	var beyond uint64
-	if lat == latMax {
-		lat, beyond = -latMax, beyond|1<<(2*geoBits)
-	}
-	if lon == lonMax {
-		lon, beyond = -lonMax, beyond|1<<(2*geoBits+1)
-	}
-	return float64(geohash.EncodeIntWithPrecision(lat/latMax*90, lon, 2*geoBits) | beyond), nil
+	return float64(spread(cellOf(lat, latMax)) | spread(cellOf(lon, lonMax))<<1), nil
+}
+
+// cellOf numbers the cells over [-half, half]. What rounds to the upper end is
+// in a cell of its own, one past the last.
+func cellOf(degrees, half float64) uint32 {
+	return uint32((degrees - -half) / (half - -half) * cellsAcross)
 }
 
 func checkPlace(lat, lon float64) error {
@@ -60,8 +58,8 @@ func cellCentre(y, x uint32) (lat, lon float64) {
 // which would differ in the last bit on some machines.
 func centreOf(i uint32, half float64) float64 {
 	scale := half - -half
-	lo := -half + float64(float64(i)/latCellsN*scale)
-	hi := -half + float64(float64(i+1)/latCellsN*scale)
+	lo := -half + float64(float64(i)/cellsAcross*scale)
+	hi := -half + float64(float64(i+1)/cellsAcross*scale)
 	return min((lo+hi)/2, half)
 }
 

@@ -105,6 +105,7 @@ func (u *unit) hset(key string, fields []cache.Field) (added int64, err error) {
 			added++
 		}
 	}
+	u.record(func(b []byte) []byte { return packFields(appendOp(b, opHSet, key), fields) })
 	u.settle(it)
 	return added, nil
 }
@@ -119,6 +120,7 @@ func (u *unit) hdel(key string, fields []string) (removed int64, err error) {
 			removed++
 		}
 	}
+	u.record(func(b []byte) []byte { return appendNames(b, opHDel, key, fields) })
 	u.settle(it)
 	return removed, nil
 }

@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"hyperlocal/cache"
@@ -60,7 +61,7 @@ func (u *unit) del(key string) bool {
 	if it == nil {
 		return false
 	}
-	u.remove(it)
+	u.drop(it)
 	return true
 }
 
@@ -68,11 +69,17 @@ func (u *unit) expire(key string, ttl time.Duration) bool {
 	if ttl <= 0 {
 		return u.del(key)
 	}
+	return u.expireAt(key, u.deadline(ttl))
+}
+
+// expireAt is expire with a moment in ms since 1970, 0 for never.
+func (u *unit) expireAt(key string, at int64) bool {
 	it := u.findForWrite(key)
 	if it == nil {
 		return false
 	}
-	u.shard.expiry.set(it, u.deadline(ttl))
+	u.expiry.set(it, at)
+	u.record(func(b []byte) []byte { return appendExpire(b, key, at) })
 	return true
 }
 
@@ -111,6 +118,9 @@ func readMany(ctx context.Context, e *Engine, op string, keys []string, fn func(
 // which fn is true. Each shard's part is a unit of its own: together for
 // readers, but after a crash a part may be missing, as on a Cluster.
 func writeMany(ctx context.Context, e *Engine, op string, keys []string, fn func(u *unit, key string) bool) (int64, error) {
+	if err := e.admit(ctx); err != nil {
+		return 0, opError(op, strings.Join(keys, " "), err)
+	}
 	indexes := shardIndexes(keys)
 	for i, n := range indexes {
 		if err := e.shards[n].lock(ctx); err != nil {
@@ -123,15 +133,25 @@ func writeMany(ctx context.Context, e *Engine, op string, keys []string, fn func
 	now := e.nowMS()
 	var count int64
 	for _, n := range indexes {
-		u := e.shards[n].begin(now)
+		u := e.shards[n].begin(e.journal != nil, e.durability, now)
 		for _, key := range keys {
 			if shardIndex(key) == n && fn(u, key) {
 				count++
 			}
 		}
 	}
-	for _, n := range indexes {
-		e.commit(&e.shards[n].unit)
+	var failed error
+	batches := make([]*batch, len(indexes))
+	for i, n := range indexes {
+		batches[i] = e.commit(&e.shards[n].unit)
+	}
+	for _, b := range batches {
+		if err := b.wait(ctx); err != nil {
+			failed = opError(op, keys[0], err)
+		}
+	}
+	if failed != nil {
+		return 0, failed
 	}
 	return count, nil
 }

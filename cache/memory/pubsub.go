@@ -38,9 +38,19 @@ func (h *hub) deliver(publications []*publication) {
 	for _, p := range publications {
 		m := cache.Message{Channel: p.channel, Payload: p.payload}
 		for sub := range h.channels[p.channel] {
-			if sub.send(m) {
-				p.reached++
-			}
+			sub.send(m)
+			p.reached++
+		}
+	}
+}
+
+// lose tells the subscribers of publications that will never be delivered.
+func (h *hub) lose(publications []*publication) {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for _, p := range publications {
+		for sub := range h.channels[p.channel] {
+			sub.lose()
 		}
 	}
 }
@@ -73,7 +83,7 @@ func (h *hub) leave(sub *subscription, channel string) {
 	}
 }
 
-// Publish returns the number of subscribers whose buffer took the message. It
+// Publish returns the number of subscribers, slow ones included, as Redis does. It
 // goes through the shard of the channel's tag, so that it keeps its place among
 // the publications of that tag's scripts.
 func (e *Engine) Publish(ctx context.Context, channel, payload string) (int64, error) {
@@ -82,7 +92,10 @@ func (e *Engine) Publish(ctx context.Context, channel, payload string) (int64, e
 		u.publications = []*publication{p}
 		return struct{}{}, nil
 	})
-	return p.reached, err
+	if err != nil {
+		return 0, err
+	}
+	return p.reached, nil
 }
 
 // Subscribe opens a subscription whose buffer is Options.SubscriptionBuffer.
@@ -176,18 +189,27 @@ func (s *subscription) end() {
 
 // send puts a message into the buffer, or a Lost message in the place kept
 // for it, or nothing if that is there already.
-func (s *subscription) send(m cache.Message) bool {
+func (s *subscription) send(m cache.Message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended {
-		return false
+		return
 	}
-	switch free := cap(s.ch) - len(s.ch); {
-	case free > 1:
+	switch cap(s.ch) - len(s.ch) {
+	case 0:
+	case 1:
+		s.ch <- cache.Message{Lost: true}
+	default:
 		s.ch <- m
-		return true
-	case free == 1:
+	}
+}
+
+// lose leaves a Lost message, or nothing if the buffer is full and therefore
+// ends with one.
+func (s *subscription) lose() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.ended && len(s.ch) < cap(s.ch) {
 		s.ch <- cache.Message{Lost: true}
 	}
-	return false
 }

@@ -13,7 +13,7 @@ var errScriptOver = errors.New("the script is over")
 
 // Run runs a script's Go twin on the locked shard of its tag.
 func (e *Engine) Run(ctx context.Context, s *cache.Script, keys, args []string) (cache.Value, error) {
-	r := e.run(ctx, cache.Call{Script: s, Keys: keys, Args: args})
+	r := e.RunAll(ctx, []cache.Call{{Script: s, Keys: keys, Args: args}})[0]
 	return r.Value, r.Err
 }
 
@@ -21,22 +21,28 @@ func (e *Engine) Run(ctx context.Context, s *cache.Script, keys, args []string) 
 // all have run.
 func (e *Engine) RunAll(ctx context.Context, calls []cache.Call) []cache.Result {
 	results := make([]cache.Result, len(calls))
+	batches := make([]*batch, len(calls))
 	for i, c := range calls {
-		results[i] = e.run(ctx, c)
+		results[i].Value, batches[i], results[i].Err = e.run(ctx, c)
+	}
+	for i, c := range calls {
+		err := batches[i].wait(ctx)
+		if results[i].Err == nil {
+			results[i].Err = err
+		}
+		if results[i].Err != nil {
+			results[i] = cache.Result{Err: fmt.Errorf("memory: script %s: %w", c.Script.Name, results[i].Err)}
+		}
 	}
 	return results
 }
 
-func (e *Engine) run(ctx context.Context, c cache.Call) cache.Result {
+func (e *Engine) run(ctx context.Context, c cache.Call) (cache.Value, *batch, error) {
 	tag, err := cache.OneTag(c.Keys)
 	if err != nil {
-		return cache.Result{Err: scriptError(c.Script, err)}
+		return cache.Value{}, nil, err
 	}
-	v, err := apply(ctx, e, c.Keys[0], func(u *unit) (cache.Value, error) { return runTwin(u, tag, c) })
-	if err != nil {
-		return cache.Result{Err: scriptError(c.Script, err)}
-	}
-	return cache.Result{Value: v}
+	return apply(ctx, e, c.Keys[0], func(u *unit) (cache.Value, error) { return runTwin(u, tag, c) })
 }
 
 // runTwin turns a panic of the twin into an error. What the twin wrote before
@@ -54,10 +60,6 @@ func runTwin(u *unit, tag string, c cache.Call) (v cache.Value, err error) {
 		return cache.Value{}, t.err
 	}
 	return v, nil
-}
-
-func scriptError(s *cache.Script, err error) error {
-	return fmt.Errorf("memory: script %s: %w", s.Name, err)
 }
 
 // tx is what a twin sees: the unit's commands with an error that sticks.

@@ -4,18 +4,24 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"hyperlocal/cache"
 )
 
 // shard is a part of the key space under one lock.
 type shard struct {
-	mu     sync.RWMutex
-	keys   map[string]*item
-	expiry expiryHeap // items with a time to live, soonest first
-	bytes  int64      // estimate of the memory of all items
-	closed bool
-	unit   unit // reused by every writer, since there is one at a time
+	mu      sync.RWMutex
+	keys    map[string]*item
+	expiry  expiryHeap // items with a time to live, soonest first
+	bytes   int64      // estimate of the memory of all items
+	closed  bool
+	lastSeq uint64 // of the last record about this shard
+	unit    unit   // reused by every writer, since there is one at a time
+
+	// queued counts publications of the shard that wait for the disk. While
+	// there are some, later ones queue behind them.
+	queued atomic.Int64
 
 	// delivery is taken under mu and released after mu: publications of the
 	// shard reach subscribers in the order of their commits without keeping
@@ -40,13 +46,19 @@ type value interface {
 	// vacant says that the key must go: Redis has no empty hashes and sorted
 	// sets, but it has empty streams.
 	vacant() bool
+	// appendEffects appends the effects that make key hold this value to b. It
+	// calls cut after each, with which the caller may take b away.
+	appendEffects(b []byte, key string, cut func([]byte) []byte) []byte
 }
 
 // itemOverhead is the estimate for an item, its slot in shard.keys and the
 // header of its value.
 const itemOverhead = 136
 
-func (s *shard) init() { s.keys = make(map[string]*item) }
+func (s *shard) init() {
+	s.keys = make(map[string]*item)
+	s.expiry, s.bytes, s.lastSeq = nil, 0, 0
+}
 
 // rlock read-locks the shard unless the call is pointless.
 func (s *shard) rlock(ctx context.Context) error {
@@ -87,15 +99,25 @@ func (s *shard) remove(it *item) {
 }
 
 // settle brings the accounting up to date after a change to an item's value
-// and removes it if nothing is left.
-func (s *shard) settle(it *item) {
+// and drops it if nothing is left.
+func (u *unit) settle(it *item) {
 	if it.value.vacant() {
-		s.remove(it)
+		u.drop(it)
 		return
 	}
 	now := itemOverhead + int64(len(it.key)) + it.value.memory()
-	s.bytes += now - it.accounted
+	u.bytes += now - it.accounted
 	it.accounted = now
+}
+
+// drop removes an item and records that it did, even for an ephemeral write
+// and for a key that had expired: what is journaled of the key afterwards must
+// find it gone at replay too.
+func (u *unit) drop(it *item) {
+	if u.journaled {
+		u.effects = appendOp(u.effects, opDel, it.key)
+	}
+	u.remove(it)
 }
 
 // reader is a shard locked for reading, or for writing, at one moment. A key
@@ -171,7 +193,7 @@ func (u *unit) findForWrite(key string) *item {
 		return nil
 	}
 	if it.expired(u.now) {
-		u.remove(it)
+		u.drop(it)
 		return nil
 	}
 	return it

@@ -94,8 +94,12 @@ func (u *unit) xadd(key, spec string, maxLen int, fields []cache.Field) (string,
 	if len(fields) == 0 {
 		return "", errNoFields
 	}
-	it, st, err := reach[*stream](u, key)
+	_, st, err := reach[*stream](u, key)
 	if err != nil {
+		// Redis reads the id first: one that no stream takes is refused as such.
+		if _, bad := newStream().nextID(spec, u.now); bad != nil {
+			err = bad
+		}
 		return "", err
 	}
 	if st == nil {
@@ -105,16 +109,45 @@ func (u *unit) xadd(key, spec string, maxLen int, fields []cache.Field) (string,
 	if err != nil {
 		return "", err
 	}
+	u.scratch = packFields(u.scratch[:0], fields)
+	if err := u.xappend(key, id, string(u.scratch)); err != nil {
+		return "", err
+	}
+	if maxLen > 0 {
+		err = u.xtrimTo(key, maxLen)
+	}
+	return id.String(), err
+}
+
+// xappend adds an entry whose fields are packed, and keeps them.
+func (u *unit) xappend(key string, id streamID, packed string) error {
+	it, st, err := reach[*stream](u, key)
+	if err != nil {
+		return err
+	}
+	if st == nil {
+		st = newStream()
+	}
+	if !st.last.less(id) {
+		return badStreamID(id.String())
+	}
 	if it == nil { // only now: a refused id makes no key
 		it = u.insert(key, st)
 	}
-	u.scratch = packFields(u.scratch[:0], fields)
-	st.add(id, string(u.scratch))
-	if maxLen > 0 && st.len() > maxLen {
-		st.trim(st.len() - maxLen)
-	}
+	st.add(id, packed)
+	u.record(func(b []byte) []byte { return append(appendID(b, opXAdd, key, id), packed...) })
 	u.settle(it)
-	return id.String(), nil
+	return nil
+}
+
+// xtrimTo leaves the newest maxLen entries.
+func (u *unit) xtrimTo(key string, maxLen int) error {
+	_, st, err := reach[*stream](u, key)
+	if err != nil || st == nil || st.len() <= maxLen {
+		return err
+	}
+	_, err = u.xtrimBelow(key, st.entries[len(st.entries)-maxLen].id)
+	return err
 }
 
 func (u *unit) xtrim(key, minID string) (int64, error) {
@@ -122,12 +155,30 @@ func (u *unit) xtrim(key, minID string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return u.xtrimBelow(key, id)
+}
+
+func (u *unit) xtrimBelow(key string, id streamID) (int64, error) {
 	it, st, err := reach[*stream](u, key)
 	if it == nil || err != nil {
 		return 0, err
 	}
 	n := st.index(id)
 	st.trim(n)
+	u.record(func(b []byte) []byte { return appendID(b, opXTrim, key, id) })
 	u.settle(it)
 	return int64(n), nil
+}
+
+// xsetLast makes a stream that has had an entry with this id.
+func (u *unit) xsetLast(key string, id streamID) error {
+	it, st, err := obtain(u, key, newStream)
+	if err != nil {
+		return err
+	}
+	if st.last.less(id) {
+		st.last = id
+	}
+	u.settle(it)
+	return nil
 }

@@ -79,11 +79,18 @@ func (u *unit) set(key, value string, opt cache.SetOptions) (bool, error) {
 func (u *unit) putText(key, value string, expireAt int64) {
 	t := &text{s: strings.Clone(value)}
 	it := u.keys[key]
+	if it != nil {
+		if _, same := it.value.(*text); !same {
+			u.drop(it)
+			it = nil
+		}
+	}
 	if it == nil {
 		it = u.insert(key, t)
 	}
 	it.value = t
 	u.expiry.set(it, expireAt)
+	u.record(func(b []byte) []byte { return appendSet(b, key, expireAt, value) })
 	u.settle(it)
 }
 

@@ -3,20 +3,27 @@ package memory
 import (
 	"context"
 	"fmt"
+
+	"hyperlocal/cache"
 )
 
 // unit is one atomic unit of work on a write-locked shard: a call or a script.
 // It gathers what must happen once the work is done.
 type unit struct {
 	reader
+	journaled    bool // there is a journal
+	durability   cache.Durability
+	effects      []byte // for the journal; reused
 	publications []*publication
 	scratch      []byte // for building values; reused
 }
 
 // begin prepares the shard's unit. The shard is write-locked.
-func (s *shard) begin(now int64) *unit {
+func (s *shard) begin(journaled bool, d cache.Durability, now int64) *unit {
 	u := &s.unit
 	u.reader = reader{shard: s, now: now}
+	u.journaled, u.durability = journaled, d
+	u.effects = u.effects[:0]
 	u.publications = nil
 	return u
 }
@@ -36,9 +43,13 @@ func read[T any](ctx context.Context, e *Engine, op, key string, fn func(r reade
 	return v, nil
 }
 
-// write runs a command as one unit on the shard of key.
+// write runs a command as one unit on the shard of key and waits until it is
+// as durable as the view promises.
 func write[T any](ctx context.Context, e *Engine, op, key string, fn func(u *unit) (T, error)) (T, error) {
-	v, err := apply(ctx, e, key, fn)
+	v, b, err := apply(ctx, e, key, fn)
+	if late := b.wait(ctx); err == nil {
+		err = late
+	}
 	if err != nil {
 		var none T
 		return none, opError(op, key, err)
@@ -47,29 +58,67 @@ func write[T any](ctx context.Context, e *Engine, op, key string, fn func(u *uni
 }
 
 // apply runs fn as one unit. Whatever fn does, even ending its goroutine, what
-// it wrote is committed and the shard unlocked.
-func apply[T any](ctx context.Context, e *Engine, key string, fn func(u *unit) (T, error)) (T, error) {
+// it wrote is committed and the shard unlocked. The batch, unless it is nil,
+// is to be waited for.
+func apply[T any](ctx context.Context, e *Engine, key string, fn func(u *unit) (T, error)) (v T, b *batch, err error) {
+	if err := e.admit(ctx); err != nil {
+		return v, nil, err
+	}
 	s := e.shardOf(key)
 	if err := s.lock(ctx); err != nil {
-		var none T
-		return none, err
+		return v, nil, err
 	}
-	u := s.begin(e.nowMS())
-	defer e.commit(u)
-	return fn(u)
+	u := s.begin(e.journal != nil, e.durability, e.nowMS())
+	defer func() { b = e.commit(u) }()
+	v, err = fn(u)
+	return v, nil, err
 }
 
-// commit ends a unit, unlocks its shard and delivers what it published.
-func (e *Engine) commit(u *unit) {
+// admit refuses or delays a write before it has begun.
+func (e *Engine) admit(ctx context.Context) error {
+	if e.journal == nil {
+		return nil
+	}
+	return e.journal.admit(ctx, e.durability == cache.Always)
+}
+
+// commit ends a unit: its effects take their place in the journal, its shard
+// is unlocked, and what it published is delivered, now or with the batch it
+// must wait for. One that asks for Always waits even if it wrote nothing, as
+// long as what it may have read is not on disk.
+func (db *database) commit(u *unit) *batch {
 	s, publications := u.shard, u.publications
+	wait := u.durability == cache.Always || len(publications) > 0 && s.queued.Load() > 0
+	if db.journal != nil && (wait || len(u.effects) > 0) {
+		b := db.journal.append(s, u.effects, wait, publications)
+		u.trimBuffers()
+		if b != nil {
+			s.mu.Unlock()
+			return b
+		}
+	}
 	if len(publications) == 0 {
 		s.mu.Unlock()
-		return
+		return nil
 	}
 	s.delivery.Lock()
 	s.mu.Unlock()
-	e.hub.deliver(publications)
+	db.hub.deliver(publications)
 	s.delivery.Unlock()
+	return nil
+}
+
+// keptBuffer is how large a buffer a shard keeps for its next unit.
+const keptBuffer = 64 << 10
+
+// trimBuffers lets go of what one unusually large unit needed.
+func (u *unit) trimBuffers() {
+	if cap(u.effects) > keptBuffer {
+		u.effects = nil
+	}
+	if cap(u.scratch) > keptBuffer {
+		u.scratch = nil
+	}
 }
 
 func opError(op, key string, err error) error {

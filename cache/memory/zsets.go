@@ -82,6 +82,7 @@ func (u *unit) zadd(key string, members []cache.Member) (added int64, err error)
 			added++
 		}
 	}
+	u.record(func(b []byte) []byte { return appendMembers(b, key, members) })
 	u.settle(it)
 	return added, nil
 }
@@ -96,6 +97,7 @@ func (u *unit) zrem(key string, names []string) (removed int64, err error) {
 			removed++
 		}
 	}
+	u.record(func(b []byte) []byte { return appendNames(b, opZRem, key, names) })
 	u.settle(it)
 	return removed, nil
 }

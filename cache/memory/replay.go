@@ -1,0 +1,226 @@
+package memory
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"hyperlocal/cache"
+)
+
+// CorruptError says that a file holds something that no crash leaves behind,
+// so that opening it anyway would lose what was acknowledged.
+type CorruptError struct {
+	File   string
+	Offset int64 // bytes from its start
+	Detail string
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s is corrupt at offset %d: %s; restore the directory from a copy, or move it away to start empty",
+		e.File, e.Offset, e.Detail)
+}
+
+// recovered is where a journal goes on.
+type recovered struct {
+	nextSegment uint64
+	nextSeq     uint64
+	snapshotSeq uint64 // the greatest that is part of the snapshot
+	logBytes    int64
+	segments    int
+	obsolete    []string // files that a snapshot has made superfluous
+}
+
+// recover fills the shards from the newest snapshot and the segments after it.
+func (j *journal) recover() (recovered, error) {
+	l, err := listDir(j.dir)
+	if err != nil {
+		return recovered{}, err
+	}
+	r := recovered{nextSegment: 1, nextSeq: 1, obsolete: l.temps}
+	if err := j.loadSnapshot(&r, l); err != nil {
+		return r, err
+	}
+	for i, n := range l.segments {
+		if n < r.nextSegment {
+			r.obsolete = append(r.obsolete, segmentPath(j.dir, n))
+			continue
+		}
+		if n > r.nextSegment {
+			return r, &CorruptError{File: segmentPath(j.dir, r.nextSegment), Detail: "file is missing"}
+		}
+		if err := j.replaySegment(&r, n, i == len(l.segments)-1); err != nil {
+			return r, err
+		}
+	}
+	// Records that were in the snapshot but had not reached the log when the
+	// process ended: their sequences must not come again.
+	r.nextSeq = max(r.nextSeq, r.snapshotSeq+1)
+	return r, nil
+}
+
+// loadSnapshot reads the newest snapshot that can be read. Going back to an
+// older one loses nothing as long as the segments since then are there, which
+// recover goes on to check.
+func (j *journal) loadSnapshot(r *recovered, l listing) error {
+	var damage error
+	for i := len(l.snapshots) - 1; i >= 0; i-- {
+		path := snapshotPath(j.dir, l.snapshots[i])
+		number, firstSeq, err := j.db.readSnapshot(path)
+		if err == nil && number != l.snapshots[i] {
+			err = &CorruptError{File: path, Detail: fmt.Sprintf("header says segment %d", number)}
+		}
+		if err == nil {
+			r.nextSegment, r.nextSeq = number, firstSeq
+			for i := range j.db.shards {
+				r.snapshotSeq = max(r.snapshotSeq, j.db.shards[i].lastSeq)
+			}
+			for _, n := range l.snapshots[:i] {
+				r.obsolete = append(r.obsolete, snapshotPath(j.dir, n))
+			}
+			return nil
+		}
+		if corrupt := (*CorruptError)(nil); !errors.As(err, &corrupt) {
+			return err
+		}
+		j.log.Error("snapshot cannot be read; trying to do without it", "err", err)
+		damage = errors.Join(damage, err)
+		for i := range j.db.shards {
+			j.db.shards[i].init()
+		}
+	}
+	if damage != nil && (len(l.segments) == 0 || l.segments[0] != 1) {
+		return damage
+	}
+	return nil
+}
+
+// replaySegment applies one segment. Only in the last one may a tail be torn.
+func (j *journal) replaySegment(r *recovered, number uint64, last bool) error {
+	path := segmentPath(j.dir, number)
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	size := info.Size()
+	if last && size < segmentHeader {
+		return nil // its creation was cut short; it will be made anew
+	}
+	in := bufio.NewReaderSize(f, 1<<20)
+	head := make([]byte, segmentHeader)
+	if _, err := io.ReadFull(in, head); err != nil {
+		return &CorruptError{File: path, Detail: "header is cut short"}
+	}
+	n, firstSeq, ok := decodeSegmentHeader(head)
+	switch {
+	case !ok && last && size == segmentHeader:
+		return nil
+	case !ok || n != number:
+		return &CorruptError{File: path, Detail: "header is damaged"}
+	case firstSeq != r.nextSeq && firstSeq != r.snapshotSeq+1:
+		return &CorruptError{File: path, Detail: fmt.Sprintf("begins with record %d, expected %d", firstSeq, r.nextSeq)}
+	}
+	r.nextSeq = firstSeq
+	frames := &frameReader{r: in, offset: segmentHeader, size: size}
+	err = j.replayFrames(r, frames)
+	r.logBytes += frames.offset
+	r.segments++
+	if firstSeq != r.nextSeq || !last {
+		r.nextSegment++ // else it has no records: its number is used again
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errFrame) && last:
+		return j.cutTail(path, frames.offset, size, r.nextSeq)
+	case errors.Is(err, errFrame) || errors.Is(err, errEffect) || errors.Is(err, errSequence):
+		return &CorruptError{File: path, Offset: frames.offset, Detail: err.Error()}
+	}
+	return err
+}
+
+var errSequence = errors.New("record is out of sequence")
+
+// replayFrames applies records until the end of the file or the first damage,
+// at frames.offset.
+func (j *journal) replayFrames(r *recovered, frames *frameReader) error {
+	for {
+		start := frames.offset
+		seq, payload, err := frames.next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil && isMark(payload) {
+			continue
+		}
+		if err == nil && seq != r.nextSeq {
+			err = errSequence
+		}
+		if err == nil {
+			err = j.db.replay(payload, &seq)
+		}
+		if err != nil {
+			frames.offset = start
+			return err
+		}
+		r.nextSeq++
+	}
+}
+
+// cutTail removes what follows offset in the last segment, unless something
+// there proves that record next was durable.
+func (j *journal) cutTail(path string, offset, size int64, next uint64) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	tail := make([]byte, size-offset)
+	if _, err := f.ReadAt(tail, offset); err != nil {
+		return err
+	}
+	for i := 1; i < len(tail); i++ {
+		seq, payload, _, ok := parseFrame(tail[i:])
+		if ok && isMark(payload) && seq >= next {
+			return &CorruptError{File: path, Offset: offset,
+				Detail: fmt.Sprintf("record %d is damaged, and what follows shows that it was on disk", next)}
+		}
+	}
+	j.log.Warn("journal ends in a record that was never completed; cutting it off",
+		"file", path, "offset", offset, "bytes", size-offset)
+	return j.disk.truncate(path, offset)
+}
+
+// replay applies the effects of one record to the shard of its first key. With
+// seq, it is skipped if the shard holds it already.
+func (db *database) replay(payload []byte, seq *uint64) error {
+	effects := string(payload)
+	d := decoder{s: effects}
+	d.byte()
+	key := d.string()
+	if d.failed {
+		return errEffect
+	}
+	s := db.shardOf(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if seq != nil {
+		if *seq <= s.lastSeq {
+			return nil
+		}
+		s.lastSeq = *seq
+	}
+	u := s.begin(false, cache.Ephemeral, math.MinInt64)
+	if err := u.replay(effects); err != nil {
+		return fmt.Errorf("%w: %w", errEffect, err)
+	}
+	return nil
+}
