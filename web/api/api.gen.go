@@ -14,7 +14,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/oapi-codegen/runtime"
-	openapi_types "github.com/oapi-codegen/runtime/types"
 )
 
 // Defines values for HealthStatus.
@@ -296,15 +295,20 @@ type OrderStatus string
 
 // Ping defines model for Ping.
 type Ping struct {
+	// AccuracyM 68 % radius; negative: unknown
 	AccuracyM *float64 `json:"accuracy_m,omitempty"`
 
 	// Battery Charge: 0 empty, 1 full
-	Battery    float64   `json:"battery,omitempty"`
+	Battery float64 `json:"battery,omitempty"`
+
+	// BearingDeg Clockwise from north; negative: unknown
 	BearingDeg *float64  `json:"bearing_deg,omitempty"`
 	DriverID   string    `json:"driver_id"`
 	Lat        Latitude  `json:"lat"`
 	Lon        Longitude `json:"lon"`
-	SpeedMps   *float64  `json:"speed_mps,omitempty"`
+
+	// SpeedMps negative: unknown
+	SpeedMps *float64 `json:"speed_mps,omitempty"`
 
 	// TS Milliseconds since 1970, or RFC 3339
 	TS Ping_TS `json:"ts"`
@@ -1517,7 +1521,7 @@ type GetTrackResponseObject interface {
 	VisitGetTrackResponse(w http.ResponseWriter) error
 }
 
-type GetTrack200ApplicationGeoPlusJSONResponse openapi_types.File
+type GetTrack200ApplicationGeoPlusJSONResponse map[string]interface{}
 
 func (response GetTrack200ApplicationGeoPlusJSONResponse) VisitGetTrackResponse(w http.ResponseWriter) error {
 

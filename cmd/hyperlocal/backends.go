@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"hyperlocal/cache"
+	"hyperlocal/cache/memory"
+	"hyperlocal/cache/redis"
+	"hyperlocal/geo"
+	"hyperlocal/persist"
+	"hyperlocal/persist/cassandra"
+	"hyperlocal/persist/sqlite"
+)
+
+// openEngine opens what --engine names.
+func openEngine(ctx context.Context, c config, log *slog.Logger) (cache.Engine, error) {
+	scheme, _, _ := strings.Cut(c.Engine, ":")
+	switch {
+	case c.Engine == "memory":
+		e, err := memory.Open(memory.Options{Dir: filepath.Join(c.DataDir, "engine"), Logger: log})
+		if err != nil {
+			return nil, fmt.Errorf("--engine memory: %w", err)
+		}
+		return e, nil
+	case strings.HasPrefix(scheme, "redis"):
+		e, err := redis.Open(ctx, c.Engine, redis.Options{ClientName: "hyperlocal"})
+		if err != nil {
+			return nil, fmt.Errorf("--engine: %w", err)
+		}
+		return e, nil
+	}
+	return nil, fmt.Errorf("--engine %q: want memory or redis://[user:password@]host:port[/db]", c.Engine)
+}
+
+// openStore opens what --store names.
+func openStore(ctx context.Context, c config) (persist.Store, error) {
+	scheme, rest, _ := strings.Cut(c.Store, ":")
+	switch {
+	case scheme == "sqlite" && rest != "":
+		s, err := sqlite.Open(ctx, rest, sqlite.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("--store: %w", err)
+		}
+		return s, nil
+	case scheme == "cassandra":
+		s, err := cassandra.Open(ctx, c.Store, cassandra.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("--store: %w", err)
+		}
+		return s, nil
+	}
+	return nil, fmt.Errorf("--store %q: want sqlite:PATH or cassandra://[user:password@]host[:port]/keyspace", c.Store)
+}
+
+// openZones reads the zone file; without one every place is in the zone of its
+// geohash cell.
+func openZones(path string) (*geo.Zones, error) {
+	if path == "" {
+		return geo.NoZones(), nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("--zones %s: there is no such file", path)
+		}
+		return nil, fmt.Errorf("--zones: %w", err)
+	}
+	defer f.Close()
+	z, err := geo.LoadZones(f)
+	if err != nil {
+		return nil, fmt.Errorf("--zones %s: %w", path, err)
+	}
+	return z, nil
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/providers/posflag"
+	"github.com/knadh/koanf/v2"
+	"github.com/spf13/pflag"
+)
+
+// config is what `serve` runs with. Each setting is a flag (--stale-after), an
+// environment variable (HYPERLOCAL_STALE_AFTER) and a line of the file
+// (stale-after: 60s); the first of them that is given wins.
+type config struct {
+	Addr            string        `koanf:"addr"`
+	DataDir         string        `koanf:"data-dir"`
+	Engine          string        `koanf:"engine"`
+	Store           string        `koanf:"store"`
+	Zones           string        `koanf:"zones"`
+	StaleAfter      time.Duration `koanf:"stale-after"`
+	Bucket          time.Duration `koanf:"bucket"`
+	BucketGrace     time.Duration `koanf:"bucket-grace"`
+	FlushEvery      time.Duration `koanf:"flush-every"`
+	LiveTick        time.Duration `koanf:"live-tick"`
+	AllowedOrigins  []string      `koanf:"allowed-origins"`
+	ShutdownTimeout time.Duration `koanf:"shutdown-timeout"`
+	LogLevel        string        `koanf:"log-level"`
+	LogFormat       string        `koanf:"log-format"`
+	Demo            bool          `koanf:"demo"`
+	DemoPartners    int           `koanf:"demo-partners"`
+}
+
+const envPrefix = "HYPERLOCAL_"
+
+// serveFlags declares the settings with their defaults and help.
+func serveFlags(f *pflag.FlagSet) {
+	f.String("config", "", "read settings from a YAML `file`: the flags' names without dashes in front")
+	f.String("addr", "127.0.0.1:8080", "listen on this `host:port`; use :8080 to be reached from other machines")
+	f.String("data-dir", "data", "keep the memory engine's journal and the SQLite file in this `folder`")
+	f.String("engine", "memory", "`where` the live state is: memory, or redis://[user:password@]host:port[/db]")
+	f.String("store", "", "`where` the durable record is: sqlite:PATH, or cassandra://[user:password@]host[:port]/keyspace (default sqlite:DATA-DIR/hyperlocal.db)")
+	f.String("zones", "", "GeoJSON `file` of the zones' polygons; without it every geohash cell of 5 characters is a zone")
+	f.Duration("stale-after", time.Minute, "leave out drivers whose newest fix is older than this")
+	f.Duration("bucket", 30*time.Second, "length of a driver's row in the durable record")
+	f.Duration("bucket-grace", 5*time.Second, "wait so long after a bucket's end for pings under way")
+	f.Duration("flush-every", 30*time.Second, "write closed buckets this often; zones take turns within it")
+	f.Duration("live-tick", 500*time.Millisecond, "push positions to followers this often")
+	f.StringSlice("allowed-origins", nil, "web `origins` besides the server's own that may open a WebSocket, as https://app.example.com")
+	f.Duration("shutdown-timeout", 20*time.Second, "give requests and flushes so long to finish when stopping")
+	f.String("log-level", "info", "debug, info, warn or error")
+	f.String("log-format", "text", "text or json")
+	f.Bool("demo", false, "load Bengaluru with forty dark stores, and move partners and an order through the public API")
+	f.Int("demo-partners", 1000, "number of partners in the demo")
+}
+
+// loadConfig reads the file, then the environment, then the flags, each over
+// the one before.
+func loadConfig(flags *pflag.FlagSet) (config, error) {
+	k := koanf.New(".")
+	path, err := flags.GetString("config")
+	if err != nil {
+		return config{}, err
+	}
+	if path == "" {
+		path = os.Getenv(envPrefix + "CONFIG")
+	}
+	if path != "" {
+		if err := k.Load(file.Provider(path), yaml.Parser()); err != nil {
+			return config{}, fmt.Errorf("--config %s: %w", path, err)
+		}
+	}
+	if err := k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, TransformFunc: envSetting}), nil); err != nil {
+		return config{}, err
+	}
+	// Flags that were given win; the defaults of the others fill what is
+	// still missing.
+	if err := k.Load(posflag.Provider(flags, ".", k), nil); err != nil {
+		return config{}, err
+	}
+	for _, key := range k.Keys() {
+		if flags.Lookup(key) == nil {
+			return config{}, fmt.Errorf("unknown setting %q in the file or the environment; see hyperlocal serve --help", key)
+		}
+	}
+	var c config
+	if err := k.Unmarshal("", &c); err != nil {
+		return config{}, fmt.Errorf("settings: %w", err)
+	}
+	if c.Store == "" {
+		c.Store = "sqlite:" + filepath.Join(c.DataDir, "hyperlocal.db")
+	}
+	return c, c.check()
+}
+
+// envSetting maps HYPERLOCAL_STALE_AFTER to stale-after. The variables of the
+// test suites are not settings.
+func envSetting(name, value string) (string, any) {
+	key := strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(name, envPrefix)), "_", "-")
+	if strings.HasPrefix(key, "test-") {
+		return "", nil
+	}
+	if key == "allowed-origins" {
+		return key, strings.Split(value, ",")
+	}
+	return key, value
+}
+
+// check refuses what cannot work, by the name of its flag.
+func (c config) check() error {
+	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
+		return fmt.Errorf("--addr %q: want host:port, such as 127.0.0.1:8080 or :8080", c.Addr)
+	}
+	for _, d := range []struct {
+		flag     string
+		value    time.Duration
+		min, max time.Duration
+	}{
+		{"stale-after", c.StaleAfter, time.Second, 24 * time.Hour},
+		{"bucket", c.Bucket, time.Second, time.Minute},
+		{"bucket-grace", c.BucketGrace, time.Millisecond, 10 * time.Minute},
+		{"flush-every", c.FlushEvery, 100 * time.Millisecond, time.Hour},
+		{"live-tick", c.LiveTick, 50 * time.Millisecond, 10 * time.Second},
+		{"shutdown-timeout", c.ShutdownTimeout, time.Second, 10 * time.Minute},
+	} {
+		if d.value < d.min || d.value > d.max {
+			return fmt.Errorf("--%s %v: must be between %v and %v", d.flag, d.value, d.min, d.max)
+		}
+	}
+	if c.DemoPartners < 1 || c.DemoPartners > 100_000 {
+		return fmt.Errorf("--demo-partners %d: must be between 1 and 100000", c.DemoPartners)
+	}
+	return nil
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+)
+
+func load(t *testing.T, args ...string) (config, error) {
+	t.Helper()
+	f := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	serveFlags(f)
+	require.NoError(t, f.Parse(args))
+	return loadConfig(f)
+}
+
+func TestConfigDefaults(t *testing.T) {
+	c, err := load(t)
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:8080", c.Addr, "not reachable from outside unless told")
+	require.Equal(t, "memory", c.Engine)
+	require.Equal(t, "sqlite:data/hyperlocal.db", c.Store)
+	require.Equal(t, time.Minute, c.StaleAfter)
+	require.False(t, c.Demo)
+}
+
+func TestConfigOrder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "hyperlocal.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("stale-after: 10s\nbucket: 10s\nlive-tick: 1s\nallowed-origins: [https://a, https://b]\n"), 0o600))
+	t.Setenv("HYPERLOCAL_CONFIG", path)
+	t.Setenv("HYPERLOCAL_BUCKET", "20s")
+	t.Setenv("HYPERLOCAL_LIVE_TICK", "2s")
+	t.Setenv("HYPERLOCAL_TEST_ANYTHING", "not a setting")
+
+	c, err := load(t, "--live-tick", "3s", "--data-dir", "/d")
+	require.NoError(t, err)
+	require.Equal(t, 10*time.Second, c.StaleAfter, "the file over the default")
+	require.Equal(t, 20*time.Second, c.Bucket, "the environment over the file")
+	require.Equal(t, 3*time.Second, c.LiveTick, "the flag over all")
+	require.Equal(t, []string{"https://a", "https://b"}, c.AllowedOrigins)
+	require.Equal(t, "sqlite:/d/hyperlocal.db", c.Store)
+}
+
+func TestConfigRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		env  string
+		want string
+	}{
+		"address without port": {args: []string{"--addr", "localhost"}, want: "--addr"},
+		"bucket of an hour":    {args: []string{"--bucket", "1h"}, want: "--bucket"},
+		"no partners":          {args: []string{"--demo-partners", "0"}, want: "--demo-partners"},
+		"file missing":         {args: []string{"--config", "/nowhere.yaml"}, want: "/nowhere.yaml"},
+		"misspelt variable":    {env: "HYPERLOCAL_STALE_AFTR", want: `"stale-aftr"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if c.env != "" {
+				t.Setenv(c.env, "1s")
+			}
+			_, err := load(t, c.args...)
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}

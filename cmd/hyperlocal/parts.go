@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"hyperlocal/cache"
+	"hyperlocal/geo"
+	"hyperlocal/ingest"
+	"hyperlocal/inventory"
+	"hyperlocal/orders"
+	"hyperlocal/persist"
+	"hyperlocal/realtime"
+)
+
+// How often the background work looks whether there is something to do.
+const (
+	sweepEvery  = 5 * time.Second
+	expireEvery = 500 * time.Millisecond
+	drainEvery  = time.Second
+)
+
+// parts is a server without its HTTP surface.
+type parts struct {
+	log       *slog.Logger
+	engine    cache.Engine
+	store     persist.Store
+	zones     *geo.Zones
+	fleet     *geo.Fleet
+	flusher   *geo.Flusher
+	ingest    *ingest.Handler
+	inventory *inventory.Inventory
+	orders    *orders.Orders
+	hub       *realtime.Hub
+
+	stopHub context.CancelFunc
+	hubDone chan struct{}
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+}
+
+// openParts opens the engine and the database and builds what works on them.
+func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger) (_ *parts, err error) {
+	p := &parts{log: log, zones: zones}
+	if p.engine, err = openEngine(ctx, c, log); err != nil {
+		return nil, err
+	}
+	if p.store, err = openStore(ctx, c); err != nil {
+		return nil, errors.Join(err, p.engine.Close())
+	}
+	p.fleet = geo.NewFleet(p.engine, zones, geo.FleetOptions{StaleAfter: c.StaleAfter, BucketLength: c.Bucket})
+	p.flusher = geo.NewFlusher(p.fleet, p.store, geo.FlushOptions{Every: c.FlushEvery, Grace: c.BucketGrace})
+	p.ingest = ingest.New(p.fleet, ingest.Options{})
+	p.inventory = inventory.New(p.engine, p.store, inventory.Options{Log: log})
+	p.orders = orders.New(p.engine, p.store, orders.Options{Log: log})
+	p.hub = realtime.NewHub(p.engine, livePositions{p.fleet}, liveOrders{p.orders}, realtime.Options{
+		Tick: c.LiveTick, StaleAfter: c.StaleAfter, AllowedOrigins: c.AllowedOrigins, Logger: log,
+	})
+	if err := p.inventory.Load(ctx); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+// start begins the background work.
+func (p *parts) start() {
+	ctx, stop := context.WithCancel(context.Background())
+	p.stop = stop
+	hubCtx, stopHub := context.WithCancel(ctx)
+	p.stopHub, p.hubDone = stopHub, make(chan struct{})
+	go func() {
+		defer close(p.hubDone)
+		p.runHub(hubCtx)
+	}()
+	for _, run := range []func(){
+		func() { p.flusher.Run(ctx) },
+		func() { p.fleet.RunSweeper(ctx, sweepEvery) },
+		func() { p.inventory.RunExpirer(ctx, expireEvery) },
+		func() { p.inventory.RunDrainer(ctx, drainEvery) },
+		func() { p.orders.RunDrainer(ctx, drainEvery) },
+	} {
+		p.work.Go(run)
+	}
+}
+
+// runHub keeps the hub running: when the engine has dropped its subscription
+// the followers are asked to come back, and find a new one.
+func (p *parts) runHub(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := p.hub.Run(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		p.log.Error("followers lost their connection to the engine, starting again", "err", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// dismissFollowers closes all WebSockets and event streams with the advice to
+// come back. Without it the HTTP server would wait for them for ever.
+func (p *parts) dismissFollowers() {
+	p.stopHub()
+	<-p.hubDone
+}
+
+// finish ends the background work and writes to the database what still waits
+// in the engine, open buckets included. Then it closes both. What cannot be
+// written stays in the engine for the next start.
+func (p *parts) finish(ctx context.Context) error {
+	p.stop()
+	p.work.Wait()
+
+	var errs []error
+	if err := p.flusher.FlushAll(ctx, true); err != nil {
+		errs = append(errs, fmt.Errorf("tracks that are not in the database wait in the engine: %w", err))
+	}
+	if _, err := p.inventory.Drain(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("stock movements that are not in the database wait in the engine: %w", err))
+	}
+	if _, err := p.orders.Drain(ctx); err != nil {
+		errs = append(errs, fmt.Errorf("orders that are not in the database wait in the engine: %w", err))
+	}
+	return errors.Join(append(errs, p.close())...)
+}
+
+func (p *parts) close() error {
+	return errors.Join(p.store.Close(), p.engine.Close())
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/spf13/cobra"
+
+	"hyperlocal/web"
+)
+
+func serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server",
+		Long: `Run the server. Every flag may also be given in the environment, as
+HYPERLOCAL_STALE_AFTER for --stale-after, or in a YAML file named by --config;
+a flag goes before the environment, and the environment before the file.
+
+Ctrl-C stops cleanly: what is under way is answered, and what waits in memory is
+written to the database.`,
+		Example: `  hyperlocal serve --demo
+  hyperlocal serve --zones wards.geojson --data-dir /var/lib/hyperlocal
+  hyperlocal serve --engine redis://cache.internal:6379 --store cassandra://db1,db2/hyperlocal`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			log, err := newLogger(os.Stderr, c.LogLevel, c.LogFormat)
+			if err != nil {
+				return err
+			}
+			slog.SetDefault(log)
+			return serve(cmd.Context(), c, log, cmd.OutOrStdout())
+		},
+	}
+	serveFlags(cmd.Flags())
+	return cmd
+}
+
+// serve runs until ctx ends or the listener fails.
+func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error {
+	// The port first: it is the most likely thing to be taken, and nothing has
+	// to be undone then.
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("--addr: %w", err)
+	}
+	defer listener.Close() // again, if the server has closed it: harmless
+
+	zones, err := c.zones()
+	if err != nil {
+		return err
+	}
+	p, err := openParts(ctx, c, zones, log)
+	if err != nil {
+		return err
+	}
+	var extra func(*echo.Echo)
+	var startDemo func(ctx context.Context, url string)
+	if c.Demo {
+		if extra, startDemo, err = prepareDemo(ctx, c, p); err != nil {
+			return errors.Join(err, p.close())
+		}
+	}
+	handler, err := web.New(web.Options{
+		Fleet: p.fleet, Tracks: p.store, Zones: p.zones, Inventory: p.inventory, Catalogue: p.store, Orders: p.orders,
+		Locations: p.ingest.Locations, Live: p.hub.Live, OrderEvents: p.hub.OrderEvents, Page: http.NotFoundHandler(),
+		Checks:  map[string]web.Check{"engine": p.engine.Ping, "store": p.store.Ping},
+		Metrics: newMetrics(p), Logger: log, Now: time.Now, Extra: extra,
+	})
+	if err != nil {
+		return errors.Join(err, p.close())
+	}
+
+	p.start()
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(listener) }()
+	address := "http://" + listener.Addr().String()
+	fmt.Fprintf(out, "Hyperlocal %s listens at %s\n  engine %s, store %s\n", version, address, hidePassword(c.Engine), hidePassword(c.Store))
+	if startDemo != nil {
+		startDemo(ctx, address)
+		fmt.Fprintf(out, "  the live map of the demo is there; Ctrl-C stops\n")
+	}
+
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		log.Info("stopping: answering what is under way, then writing what waits in memory", "timeout", c.ShutdownTimeout)
+	}
+	stopCtx, cancel := context.WithTimeout(context.Background(), c.ShutdownTimeout)
+	defer cancel()
+	return errors.Join(err, shutdown(stopCtx, srv, p))
+}
+
+// shutdown dismisses the followers, answers what is under way, and then writes
+// what waits in memory: in this order nothing comes in behind the last flush.
+func shutdown(ctx context.Context, srv *http.Server, p *parts) error {
+	p.dismissFollowers()
+	err := srv.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("requests under way were cut off: %w", err)
+	}
+	return errors.Join(err, p.finish(ctx))
+}
+
+// hidePassword is a URL fit for people to read.
+func hidePassword(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "(not a URL)"
+	}
+	return u.Redacted()
+}
