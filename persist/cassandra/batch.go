@@ -24,11 +24,11 @@ type table[T any] struct {
 	insert string
 	// compare orders rows by partition, then by their key in it. Rows that
 	// compare as equal have the same key.
-	compare       func(a, b T) int
-	samePartition func(a, b T) bool
-	bind          func(row T) []any
+	compare       func(a, b *T) int
+	samePartition func(a, b *T) bool
+	bind          func(row *T) []any
 	// bytes is about how much a row adds to a batch.
-	bytes func(row T) int
+	bytes func(row *T) int
 	// firstStays: of rows with one key the first is kept, else the last.
 	firstStays bool
 }
@@ -36,28 +36,31 @@ type table[T any] struct {
 // batches sorts rows and yields them in pieces that lie in one partition each,
 // with one row of each key. (Two in one batch would have one timestamp, and
 // Cassandra then takes the greater value of each column, mixing the two.)
-func (t table[T]) batches(rows []T) iter.Seq[[]T] {
-	rows = slices.Clone(rows)
-	if !t.firstStays {
-		slices.Reverse(rows)
+func (t table[T]) batches(rows []T) iter.Seq[[]*T] {
+	sorted := make([]*T, len(rows))
+	for i := range rows {
+		sorted[i] = &rows[i]
 	}
-	slices.SortStableFunc(rows, t.compare)
-	rows = slices.CompactFunc(rows, func(a, b T) bool { return t.compare(a, b) == 0 })
-	return func(yield func([]T) bool) {
+	if !t.firstStays {
+		slices.Reverse(sorted)
+	}
+	slices.SortStableFunc(sorted, t.compare)
+	sorted = slices.CompactFunc(sorted, func(a, b *T) bool { return t.compare(a, b) == 0 })
+	return func(yield func([]*T) bool) {
 		start, bytes := 0, 0
-		for i, row := range rows {
+		for i, row := range sorted {
 			size := t.bytes(row)
 			full := i-start == maxBatchRows || bytes+size > maxBatchBytes
-			if i > start && (full || !t.samePartition(rows[start], row)) {
-				if !yield(rows[start:i]) {
+			if i > start && (full || !t.samePartition(sorted[start], row)) {
+				if !yield(sorted[start:i]) {
 					return
 				}
 				start, bytes = i, 0
 			}
 			bytes += size
 		}
-		if start < len(rows) {
-			yield(rows[start:])
+		if start < len(sorted) {
+			yield(sorted[start:])
 		}
 	}
 }

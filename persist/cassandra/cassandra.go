@@ -34,7 +34,6 @@ package cassandra
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -180,11 +179,10 @@ func (s *Store) call(ctx context.Context, op string, fn func() error) error {
 	case ctx.Err() != nil:
 		err = translate(ctx.Err())
 	default:
-		// A call that was cancelled failed for that and nothing else, whatever
-		// the driver made of it.
-		if err = translate(fn()); err != nil && errors.Is(ctx.Err(), context.Canceled) {
-			err = context.Cause(ctx)
+		if err = fn(); err != nil && ctx.Err() != nil {
+			err = ctx.Err() // the cause, whatever the driver made of it
 		}
+		err = translate(err)
 	}
 	if err != nil {
 		return fmt.Errorf("cassandra: %s: %w", op, err)

@@ -22,29 +22,29 @@ type ledgerBlock struct {
 	block int64
 }
 
-func blockOf(m persist.Movement) ledgerBlock { return ledgerBlock{m.StoreID, m.Seq / blockSize} }
+func blockOf(m *persist.Movement) ledgerBlock { return ledgerBlock{m.StoreID, m.Seq / blockSize} }
 
 var (
 	movementsTable = table[persist.Movement]{
 		insert:        `INSERT INTO movements (store_id, block, ` + movementColumns + `) VALUES (?,?,?,?,?,?,?,?,?)`,
-		samePartition: func(a, b persist.Movement) bool { return blockOf(a) == blockOf(b) },
-		compare: func(a, b persist.Movement) int {
+		samePartition: func(a, b *persist.Movement) bool { return blockOf(a) == blockOf(b) },
+		compare: func(a, b *persist.Movement) int {
 			return cmp.Or(cmp.Compare(a.StoreID, b.StoreID), cmp.Compare(a.Seq, b.Seq))
 		},
-		bind: func(m persist.Movement) []any {
+		bind: func(m *persist.Movement) []any {
 			return []any{m.StoreID, m.Seq / blockSize, m.Seq, m.TS, m.Kind, m.ProductID, m.Available, m.Reserved, m.Reference}
 		},
-		bytes:      func(m persist.Movement) int { return 80 + len(m.StoreID) + len(m.ProductID) + len(m.Reference) },
+		bytes:      func(m *persist.Movement) int { return 80 + len(m.StoreID) + len(m.ProductID) + len(m.Reference) },
 		firstStays: true,
 	}
 	blocksTable = table[ledgerBlock]{
 		insert:        `INSERT INTO movement_blocks (store_id, block) VALUES (?, ?)`,
-		samePartition: func(a, b ledgerBlock) bool { return a.store == b.store },
-		compare: func(a, b ledgerBlock) int {
+		samePartition: func(a, b *ledgerBlock) bool { return a.store == b.store },
+		compare: func(a, b *ledgerBlock) int {
 			return cmp.Or(cmp.Compare(a.store, b.store), cmp.Compare(a.block, b.block))
 		},
-		bind:  func(b ledgerBlock) []any { return []any{b.store, b.block} },
-		bytes: func(b ledgerBlock) int { return 20 + len(b.store) },
+		bind:  func(b *ledgerBlock) []any { return []any{b.store, b.block} },
+		bytes: func(b *ledgerBlock) int { return 20 + len(b.store) },
 	}
 )
 
@@ -56,8 +56,8 @@ func (s *Store) AppendMovements(ctx context.Context, ms []persist.Movement) erro
 	return s.call(ctx, "append movements", func() error {
 		timestamp := s.clock.now()
 		blocks := make([]ledgerBlock, len(ms))
-		for i, m := range ms {
-			blocks[i] = blockOf(m)
+		for i := range ms {
+			blocks[i] = blockOf(&ms[i])
 		}
 		if err := writeIndex(ctx, s, s.blocks, blocksTable, blocks, timestamp); err != nil {
 			return err

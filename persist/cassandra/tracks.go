@@ -63,7 +63,7 @@ func hourOf(r persist.TrackRow) driverHour {
 }
 
 func (s *Store) tracksTable() table[persist.TrackRow] {
-	partition := func(a, b persist.TrackRow) int {
+	partition := func(a, b *persist.TrackRow) int {
 		return cmp.Or(
 			cmp.Compare(a.Zone, b.Zone),
 			cmp.Compare(floor(a.BucketStart, hourMS), floor(b.BucketStart, hourMS)),
@@ -72,19 +72,19 @@ func (s *Store) tracksTable() table[persist.TrackRow] {
 	return table[persist.TrackRow]{
 		insert: `INSERT INTO tracks (zone, slice, hour_start_ms, driver_id, bucket_start_ms, part, ` + trackColumns + `)
 			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) USING TTL ?`,
-		samePartition: func(a, b persist.TrackRow) bool { return partition(a, b) == 0 },
-		compare: func(a, b persist.TrackRow) int {
+		samePartition: func(a, b *persist.TrackRow) bool { return partition(a, b) == 0 },
+		compare: func(a, b *persist.TrackRow) int {
 			return cmp.Or(partition(a, b),
 				cmp.Compare(a.DriverID, b.DriverID), cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.Part, b.Part))
 		},
-		bind: func(r persist.TrackRow) []any {
+		bind: func(r *persist.TrackRow) []any {
 			return []any{
 				r.Zone, slice(r.DriverID, trackSlices), floor(r.BucketStart, hourMS), r.DriverID, r.BucketStart, r.Part,
 				r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
 				r.Fixes, r.DistanceM, r.TopSpeedMPS, r.MeanAccuracyM, r.Path, r.Times, r.Speeds, s.ttl,
 			}
 		},
-		bytes: func(r persist.TrackRow) int {
+		bytes: func(r *persist.TrackRow) int {
 			const numbers = 140
 			return numbers + len(r.DriverID) + len(r.Path) + len(r.Times) + len(r.Speeds)
 		},
@@ -94,25 +94,25 @@ func (s *Store) tracksTable() table[persist.TrackRow] {
 func (s *Store) hoursTable() table[driverHour] {
 	return table[driverHour]{
 		insert:        `INSERT INTO driver_hours (day_start_ms, slice, driver_id, hour_start_ms, zone) VALUES (?,?,?,?,?) USING TTL ?`,
-		samePartition: func(a, b driverHour) bool { return a.day() == b.day() && a.slice() == b.slice() },
-		compare: func(a, b driverHour) int {
+		samePartition: func(a, b *driverHour) bool { return a.day() == b.day() && a.slice() == b.slice() },
+		compare: func(a, b *driverHour) int {
 			return cmp.Or(cmp.Compare(a.day(), b.day()), cmp.Compare(a.slice(), b.slice()),
 				cmp.Compare(a.driver, b.driver), cmp.Compare(a.hour, b.hour), cmp.Compare(a.zone, b.zone))
 		},
-		bind: func(h driverHour) []any {
+		bind: func(h *driverHour) []any {
 			return []any{h.day(), h.slice(), h.driver, h.hour, h.zone, s.indexTTL()}
 		},
-		bytes: func(h driverHour) int { return 40 + len(h.driver) + len(h.zone) },
+		bytes: func(h *driverHour) int { return 40 + len(h.driver) + len(h.zone) },
 	}
 }
 
 func (s *Store) daysTable() table[int64] {
 	return table[int64]{
 		insert:        `INSERT INTO track_days (everyone, day_start_ms) VALUES (0, ?) USING TTL ?`,
-		samePartition: func(int64, int64) bool { return true },
-		compare:       cmp.Compare[int64],
-		bind:          func(day int64) []any { return []any{day, s.indexTTL()} },
-		bytes:         func(int64) int { return 20 },
+		samePartition: func(_, _ *int64) bool { return true },
+		compare:       func(a, b *int64) int { return cmp.Compare(*a, *b) },
+		bind:          func(day *int64) []any { return []any{*day, s.indexTTL()} },
+		bytes:         func(*int64) int { return 20 },
 	}
 }
 

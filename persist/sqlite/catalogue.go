@@ -55,12 +55,13 @@ func (s *Store) ProductsByID(ctx context.Context, ids []string) (ps []persist.Pr
 	return ps, nil
 }
 
+const selectProducts = `SELECT ` + productColumns + ` FROM products WHERE product_id > ? ORDER BY product_id LIMIT ?`
+
 // Products returns a page of the catalogue.
 func (s *Store) Products(ctx context.Context, after string, limit int) (ps []persist.Product, err error) {
-	const query = `SELECT ` + productColumns + ` FROM products WHERE product_id > ? ORDER BY product_id LIMIT ?`
 	err = s.read(ctx, "products", func(tx *sql.Tx) error {
 		ps, err = collect(ctx, tx, func(rows *sql.Rows, p *persist.Product) error { return scanProduct(rows, p) },
-			query, after, max(limit, 0))
+			selectProducts, after, max(limit, 0))
 		return err
 	})
 	return ps, err

@@ -17,12 +17,13 @@ func (s *Store) AppendMovements(ctx context.Context, ms []persist.Movement) erro
 	})
 }
 
+const selectMovements = `SELECT ` + movementColumns + ` FROM movements
+	WHERE store_id = ? AND seq > ? ORDER BY seq LIMIT ?`
+
 // Movements returns a page of a store's ledger.
 func (s *Store) Movements(ctx context.Context, storeID string, after int64, limit int) (ms []persist.Movement, err error) {
-	const query = `SELECT ` + movementColumns + ` FROM movements
-		WHERE store_id = ? AND seq > ? ORDER BY seq LIMIT ?`
 	err = s.read(ctx, "movements", func(tx *sql.Tx) error {
-		ms, err = collect(ctx, tx, scanMovement, query, storeID, after, max(limit, 0))
+		ms, err = collect(ctx, tx, scanMovement, selectMovements, storeID, after, max(limit, 0))
 		return err
 	})
 	return ms, err

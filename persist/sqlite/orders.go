@@ -48,17 +48,18 @@ func (s *Store) PutOrder(ctx context.Context, o persist.Order, events []persist.
 	})
 }
 
+const (
+	selectOrder  = `SELECT ` + orderColumns + ` FROM orders WHERE order_id = ?`
+	selectEvents = `SELECT ` + eventColumns + ` FROM order_events WHERE order_id = ? ORDER BY seq`
+)
+
 // Order reads the order and its events as of one moment.
 func (s *Store) Order(ctx context.Context, id string) (o persist.Order, events []persist.OrderEvent, err error) {
-	const (
-		one     = `SELECT ` + orderColumns + ` FROM orders WHERE order_id = ?`
-		history = `SELECT ` + eventColumns + ` FROM order_events WHERE order_id = ? ORDER BY seq`
-	)
 	err = s.read(ctx, "order", func(tx *sql.Tx) error {
-		if o, err = scanOrder(tx.QueryRowContext(ctx, one, id)); err != nil {
+		if o, err = scanOrder(tx.QueryRowContext(ctx, selectOrder, id)); err != nil {
 			return err
 		}
-		events, err = collect(ctx, tx, scanEvent, history, id)
+		events, err = collect(ctx, tx, scanEvent, selectEvents, id)
 		return err
 	})
 	if err != nil {

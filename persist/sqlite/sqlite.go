@@ -88,9 +88,8 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	writer, err := sql.Open("sqlite", dsn(abs, opts, url.Values{
-		"_journal_mode": {"WAL"},
-		"_synchronous":  {"FULL"},
-		"_txlock":       {"immediate"},
+		"_synchronous": {"FULL"},
+		"_txlock":      {"immediate"},
 		// One flush of a big city makes a log of tens of megabytes; without a
 		// limit the file would stay that long for ever.
 		"_pragma": {"journal_size_limit(16777216)", "cache_size(-16384)"},
@@ -99,7 +98,11 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	writer.SetMaxOpenConns(1)
-	if err := migrate(ctx, writer); err != nil {
+	err = migrate(ctx, writer)
+	if err == nil { // not before: a file that is refused stays as it was
+		err = enterWAL(ctx, writer)
+	}
+	if err != nil {
 		_ = writer.Close()
 		return nil, translate(err)
 	}
@@ -136,6 +139,19 @@ func dsn(path string, opts Options, params url.Values) string {
 	params.Set("_busy_timeout", strconv.FormatInt(opts.BusyTimeout.Milliseconds(), 10))
 	params.Set("_dqs", "0")
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: params.Encode()}).String()
+}
+
+// enterWAL changes the mode of the file, for good. A file that is in WAL mode
+// stays as it is.
+func enterWAL(ctx context.Context, writer *sql.DB) error {
+	var mode string
+	if err := writer.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+		return fmt.Errorf("enter WAL mode: %w", err)
+	}
+	if mode != "wal" {
+		return fmt.Errorf("this file system cannot do WAL mode, the file stays in %s mode", mode)
+	}
+	return nil
 }
 
 // Ping reads the file's header.
@@ -183,6 +199,9 @@ func (s *Store) transact(ctx context.Context, op string, db *sql.DB, fn func(*sq
 		} else {
 			_ = tx.Rollback() // the first error is the one that tells
 		}
+	}
+	if err != nil && ctx.Err() != nil {
+		err = ctx.Err() // the cause, whatever the driver made of it
 	}
 	if err != nil {
 		return fmt.Errorf("sqlite: %s: %w", op, translate(err))

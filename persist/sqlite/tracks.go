@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
+	"fmt"
 	"math"
 	"slices"
 
@@ -17,34 +18,48 @@ const trackColumns = `bucket_start_ms, driver_id, part, zone,
 // WriteTracks writes all rows or none.
 func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
 	const replace = `REPLACE INTO tracks (` + trackColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
-	// In the table's order each page is changed once, not once a row.
-	sorted := slices.Clone(rows)
-	slices.SortStableFunc(sorted, func(a, b persist.TrackRow) int {
-		return cmp.Or(cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.DriverID, b.DriverID))
-	})
-	return put(ctx, s, "write tracks", replace, sorted, func(args []any, r persist.TrackRow) []any {
-		return append(args, r.BucketStart, r.DriverID, r.Part, r.Zone,
-			r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
-			r.Fixes, r.DistanceM, r.TopSpeedMPS, r.MeanAccuracyM, r.Path, r.Times, r.Speeds)
+	if err := persist.ValidateAll(rows); err != nil {
+		return fmt.Errorf("sqlite: write tracks: %w", err)
+	}
+	return s.write(ctx, "write tracks", func(tx *sql.Tx) error {
+		return bulk(ctx, tx, replace, inOrder(rows), func(args []any, r *persist.TrackRow) []any {
+			return append(args, r.BucketStart, r.DriverID, r.Part, r.Zone,
+				r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
+				r.Fixes, r.DistanceM, r.TopSpeedMPS, r.MeanAccuracyM, r.Path, r.Times, r.Speeds)
+		})
 	})
 }
+
+// inOrder returns the rows in the table's order, in which a page is changed
+// once and not once for each of its rows. Rows with one key stay in theirs.
+func inOrder(rows []persist.TrackRow) []*persist.TrackRow {
+	sorted := make([]*persist.TrackRow, len(rows))
+	for i := range rows {
+		sorted[i] = &rows[i]
+	}
+	slices.SortStableFunc(sorted, func(a, b *persist.TrackRow) int {
+		return cmp.Or(cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.DriverID, b.DriverID))
+	})
+	return sorted
+}
+
+const selectTracks = `WITH RECURSIVE bucket (start_ms) AS (
+		SELECT (SELECT min(bucket_start_ms) FROM tracks WHERE bucket_start_ms >= :earliest)
+		UNION ALL
+		SELECT (SELECT min(bucket_start_ms) FROM tracks WHERE bucket_start_ms > start_ms)
+		FROM bucket WHERE start_ms <= :to
+	)
+	SELECT ` + trackColumns + ` FROM bucket CROSS JOIN tracks ON bucket_start_ms = start_ms AND driver_id = :driver
+	WHERE :from <= :to AND start_ms <= :to AND last_ts_ms >= :from AND first_ts_ms <= :to
+	ORDER BY bucket_start_ms, part, zone`
 
 // TrackRows steps from one bucket that anybody has rows in to the next and
 // looks the driver up in each: some 20 µs for each bucket of the interval.
 func (s *Store) TrackRows(ctx context.Context, driverID string, from, to int64) (rows []persist.TrackRow, err error) {
-	const query = `WITH RECURSIVE bucket (start_ms) AS (
-			SELECT (SELECT min(bucket_start_ms) FROM tracks WHERE bucket_start_ms >= :earliest)
-			UNION ALL
-			SELECT (SELECT min(bucket_start_ms) FROM tracks WHERE bucket_start_ms > start_ms)
-			FROM bucket WHERE start_ms <= :to
-		)
-		SELECT ` + trackColumns + ` FROM bucket CROSS JOIN tracks ON bucket_start_ms = start_ms AND driver_id = :driver
-		WHERE :from <= :to AND start_ms <= :to AND last_ts_ms >= :from AND first_ts_ms <= :to
-		ORDER BY bucket_start_ms, part, zone`
 	// A row's fixes are less than MaxBucketMS after its start.
 	earliest := max(from, math.MinInt64+persist.MaxBucketMS) - persist.MaxBucketMS
 	err = s.read(ctx, "track rows", func(tx *sql.Tx) error {
-		rows, err = collect(ctx, tx, scanTrack, query, sql.Named("driver", driverID),
+		rows, err = collect(ctx, tx, scanTrack, selectTracks, sql.Named("driver", driverID),
 			sql.Named("earliest", earliest), sql.Named("from", from), sql.Named("to", to))
 		return err
 	})

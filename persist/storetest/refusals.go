@@ -24,11 +24,11 @@ func testRefusals(t *testing.T, f *fixture) {
 			"infinity":            func(r *persist.TrackRow) { r.LastLat = math.Inf(-1) },
 			"first before bucket": func(r *persist.TrackRow) { r.FirstTS = r.BucketStart - 1 },
 			"last before first":   func(r *persist.TrackRow) { r.LastTS = r.FirstTS - 1 },
-			"bucket out of time":  func(r *persist.TrackRow) { r.BucketStart = math.MinInt64 },
+			"bucket out of time":  func(r *persist.TrackRow) { r.BucketStart, r.FirstTS, r.LastTS = 1<<60, 1<<60, 1<<60 },
 			"bucket too long":     func(r *persist.TrackRow) { r.LastTS = r.BucketStart + persist.MaxBucketMS },
 		} {
 			good := track(tag(), "z", monday, 1)
-			bad := track(good.DriverID, "z", monday+30*second, 1)
+			bad := track(good.DriverID, "z", monday-30*second, 1)
 			spoil(&bad)
 			err := f.a.WriteTracks(ctx, []persist.TrackRow{good, bad})
 			require.ErrorIs(t, err, persist.ErrInvalid, name)

@@ -1,0 +1,166 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"database/sql"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"hyperlocal/persist"
+	"hyperlocal/persist/sqlite"
+)
+
+func TestOpenMakesDirectoriesAndTakesAnyName(t *testing.T) {
+	for _, name := range []string{"a/b/c.db", "what? 100% #1&_query_only=1.db", "ಬೆಂಗಳೂರು.db", "file:x.db"} {
+		path := filepath.Join(t.TempDir(), name)
+		s := open(t, path)
+		require.NoError(t, s.PutDarkStores(t.Context(), []persist.DarkStore{{ID: "S1"}}), name)
+		require.FileExists(t, path)
+	}
+}
+
+func TestOpenAgainFindsWhatWasWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.db")
+	require.NoError(t, os.WriteFile(path, nil, 0o644), "an empty file is an empty database")
+	for i := range 3 {
+		s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+		require.NoError(t, err)
+		require.NoError(t, s.AppendMovements(t.Context(), []persist.Movement{{StoreID: "S1", ProductID: "p", Seq: int64(i + 1)}}))
+		ms, err := s.Movements(t.Context(), "S1", 0, 10)
+		require.NoError(t, err)
+		require.Len(t, ms, i+1)
+		require.NoError(t, s.Close())
+		require.NoFileExists(t, path+"-wal", "closing folds the log into the file")
+	}
+}
+
+func TestOpenByManyAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.db")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
+			if err == nil {
+				err = s.Close()
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, open(t, path).Ping(t.Context()))
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	garbage := make([]byte, 5000)
+	copy(garbage, "driver_id,lat,lon\n")
+	require.NoError(t, os.WriteFile(at("garbage.db"), garbage, 0o644))
+	execute(t, at("foreign.db"), "CREATE TABLE bookmarks (url TEXT)")
+	execute(t, at("marked.db"), "PRAGMA application_id = 77")
+	open(t, at("newer.db"))
+	execute(t, at("newer.db"), "PRAGMA user_version = 1000")
+	require.NoError(t, os.WriteFile(at("file"), nil, 0o644))
+
+	for _, c := range []struct {
+		path string
+		is   error
+		says string
+	}{
+		{at("garbage.db"), nil, "file is not a database"},
+		{at("foreign.db"), sqlite.ErrForeign, "application_id"},
+		{at("marked.db"), sqlite.ErrForeign, "0x4d"},
+		{at("newer.db"), sqlite.ErrNewer, "version 1000"},
+		{at("file/below.db"), nil, "make its directory"},
+		{dir, nil, "this is a directory"},
+		{"", nil, "path of a file is needed"},
+		{":memory:", nil, "path of a file is needed"},
+	} {
+		before, _ := os.ReadFile(c.path)
+		_, err := sqlite.Open(t.Context(), c.path, sqlite.Options{})
+		require.ErrorContains(t, err, c.says, c.path)
+		require.ErrorContains(t, err, "open sqlite database "+c.path)
+		require.NotErrorIs(t, err, persist.ErrUnavailable, "trying again does not help")
+		if c.is != nil {
+			require.ErrorIs(t, err, c.is, c.path)
+		}
+		after, _ := os.ReadFile(c.path)
+		require.True(t, bytes.Equal(before, after), "%s was changed", c.path)
+	}
+}
+
+// TestReadableBySQLite3 is for the people who open the file by hand, while the
+// server has it open.
+func TestReadableBySQLite3(t *testing.T) {
+	shell, err := exec.LookPath("sqlite3")
+	if err != nil {
+		t.Skip("sqlite3 is not installed")
+	}
+	path := filepath.Join(t.TempDir(), "record.db")
+	s := open(t, path)
+	fillForViews(t, s)
+	for query, want := range viewQueries {
+		out, err := exec.Command(shell, "-readonly", path, query).CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.Equal(t, want, string(out), query)
+	}
+}
+
+func TestViews(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record.db")
+	fillForViews(t, open(t, path))
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer db.Close()
+	for query := range viewQueries {
+		rows, err := db.Query(query)
+		require.NoError(t, err, query)
+		require.True(t, rows.Next(), query)
+		require.NoError(t, rows.Close())
+	}
+}
+
+// viewQueries are questions with the answers that sqlite3 prints.
+var viewQueries = map[string]string{
+	"SELECT * FROM driver_distance_by_day ORDER BY day_utc": "2027-01-15|d1|300.5|9.0|5|1800000000000|1800000031000\n" +
+		"2027-01-16|d1|7.0|3.0|1|1800057600000|1800057600000\n",
+	"SELECT * FROM stock_by_store": "S1|milk|7|2|30\n",
+	"SELECT * FROM order_lines":    "o1|milk|2\no1|bread|1\n",
+	"PRAGMA journal_mode":          "wal\n",
+}
+
+func fillForViews(t *testing.T, s persist.Store) {
+	ctx := t.Context()
+	const start = 1_800_000_000_000
+	row := persist.TrackRow{
+		DriverID: "d1", BucketStart: start, FirstTS: start, LastTS: start + 1000, Fixes: 3, DistanceM: 100.5, TopSpeedMPS: 9}
+	second := row
+	second.BucketStart, second.FirstTS, second.LastTS = start+30_000, start+30_000, start+31_000
+	second.DistanceM, second.Fixes, second.TopSpeedMPS = 200, 2, 8
+	third := persist.TrackRow{DriverID: "d1", BucketStart: 1_800_057_600_000, FirstTS: 1_800_057_600_000, LastTS: 1_800_057_600_000, Fixes: 1, DistanceM: 7, TopSpeedMPS: 3}
+	require.NoError(t, s.WriteTracks(ctx, []persist.TrackRow{row, second, third}))
+	require.NoError(t, s.AppendMovements(ctx, []persist.Movement{
+		{StoreID: "S1", Seq: 1, TS: 10, Kind: "receive", ProductID: "milk", Available: 10},
+		{StoreID: "S1", Seq: 2, TS: 20, Kind: "reserve", ProductID: "milk", Available: -3, Reserved: 3},
+		{StoreID: "S1", Seq: 3, TS: 30, Kind: "commit", ProductID: "milk", Reserved: -1},
+	}))
+	require.NoError(t, s.PutOrder(ctx, persist.Order{
+		ID: "o1", Version: 1, Lines: []persist.Line{{ProductID: "milk", Units: 2}, {ProductID: "bread", Units: 1}}}, nil))
+}
+
+// execute runs statements on a database of its own connection.
+func execute(t *testing.T, path, statements string) {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.Exec(statements)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+}
