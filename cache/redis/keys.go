@@ -104,8 +104,7 @@ func (e *Engine) TTL(ctx context.Context, key string) (time.Duration, error) {
 
 // Type implements cache.Keys.
 func (e *Engine) Type(ctx context.Context, key string) (string, error) {
-	name, err := e.do(ctx, e.client.B().Type().Key(key).Build()).ToString()
-	return name, fail("TYPE", key, err)
+	return text("TYPE", key, e.do(ctx, e.client.B().Type().Key(key).Build()))
 }
 
 // Scan implements cache.Keys. The cursor is the server's, "0" being "".

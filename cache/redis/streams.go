@@ -19,8 +19,7 @@ func (e *Engine) XAdd(ctx context.Context, key, id string, maxLen int, fields ..
 	for _, f := range fields {
 		cmd = cmd.Args(f.Name, f.Value)
 	}
-	added, err := e.do(ctx, cmd.Build()).ToString()
-	return added, fail("XADD", key, err)
+	return text("XADD", key, e.do(ctx, cmd.Build()))
 }
 
 // XRange implements cache.Streams.

@@ -33,6 +33,16 @@ func (e *Engine) Get(ctx context.Context, key string) (cache.Optional, error) {
 	return optional("GET", key, e.do(ctx, e.client.B().Get().Key(key).Build()))
 }
 
+// text reads a reply that is a string. On an error the library returns that as
+// the string too.
+func text(op, key string, reply rueidis.RedisResult) (string, error) {
+	s, err := reply.ToString()
+	if err != nil {
+		return "", fail(op, key, err)
+	}
+	return s, nil
+}
+
 // optional reads a reply that is a string or nil.
 func optional(op, key string, reply rueidis.RedisResult) (cache.Optional, error) {
 	s, err := reply.ToString()

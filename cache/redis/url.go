@@ -103,11 +103,11 @@ func parseHosts(list string, k kind) ([]string, error) {
 	for _, h := range hosts {
 		host, p, err := net.SplitHostPort(h)
 		if err != nil {
-			host, p = strings.Trim(h, "[]"), port // no port: a name, or an IPv6 address
+			host, p, err = net.SplitHostPort(h + ":" + port)
 		}
-		n, err := strconv.ParseUint(p, 10, 16)
-		if host == "" || err != nil || n == 0 || (strings.Contains(host, ":") && net.ParseIP(host) == nil) {
-			return nil, fmt.Errorf("%w: bad host %q", ErrURL, h)
+		n, notNumber := strconv.ParseUint(p, 10, 16)
+		if host == "" || err != nil || notNumber != nil || n == 0 {
+			return nil, fmt.Errorf("%w: bad host or port %q", ErrURL, h)
 		}
 		addrs = append(addrs, net.JoinHostPort(host, p))
 	}

@@ -1,0 +1,10 @@
+package redis_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// Engines and subscriptions leave nothing running when they are closed.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
