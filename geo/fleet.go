@@ -1,6 +1,7 @@
 package geo
 
 import (
+	"log/slog"
 	"strconv"
 	"sync"
 	"time"
@@ -26,6 +27,8 @@ type FleetOptions struct {
 	DriverCache int
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+	// Logger hears of sweeps that failed. Default slog.Default.
+	Logger *slog.Logger
 }
 
 // MaxBucketLength bounds FleetOptions.BucketLength: a bucket keeps times as 16
@@ -43,6 +46,7 @@ type Fleet struct {
 	staleAfter time.Duration
 	bucketMS   int64
 	now        func() time.Time
+	logger     *slog.Logger
 
 	areas   []*zoneKeys // by index in zones
 	cells   *otter.Cache[uint32, *zoneKeys]
@@ -67,6 +71,9 @@ func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
+	if opt.Logger == nil {
+		opt.Logger = slog.Default()
+	}
 	f := &Fleet{
 		engine:     engine,
 		zones:      zones,
@@ -74,6 +81,7 @@ func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
 		staleAfter: opt.StaleAfter,
 		bucketMS:   min(opt.BucketLength, MaxBucketLength).Milliseconds(),
 		now:        opt.Now,
+		logger:     opt.Logger,
 		cells:      otter.Must(&otter.Options[uint32, *zoneKeys]{MaximumSize: cellCache}),
 		drivers:    otter.Must(&otter.Options[string, string]{MaximumSize: opt.DriverCache}),
 	}

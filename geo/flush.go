@@ -29,17 +29,20 @@ type FlushOptions struct {
 	// Grace is how long after its end a bucket stays open for fixes under way.
 	// What comes later makes another row. Default 5 s.
 	Grace time.Duration
+	// Logger hears of turns that failed. Default slog.Default.
+	Logger *slog.Logger
 }
 
 // Flusher moves closed buckets from the engine to the durable record. Any
 // number of servers may run one: a lease per zone keeps them from doing the
 // same work, and if it fails to, the same rows are written twice.
 type Flusher struct {
-	fleet *Fleet
-	store TrackWriter
-	every time.Duration
-	grace time.Duration
-	owner string
+	fleet  *Fleet
+	store  TrackWriter
+	every  time.Duration
+	grace  time.Duration
+	owner  string // of leases
+	logger *slog.Logger
 
 	mu      sync.Mutex
 	stats   FlushStats
@@ -77,10 +80,14 @@ func NewFlusher(fleet *Fleet, store TrackWriter, opt FlushOptions) *Flusher {
 	if opt.Grace <= 0 {
 		opt.Grace = 5 * time.Second
 	}
+	if opt.Logger == nil {
+		opt.Logger = slog.Default()
+	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = time.Second, opt.Every
 	return &Flusher{
 		fleet: fleet, store: store, every: opt.Every, grace: opt.Grace,
+		logger: opt.Logger,
 		owner:  uuid.NewString(),
 		oldest: map[string]int64{},
 		wait:   wait,
@@ -100,7 +107,7 @@ func (fl *Flusher) Run(ctx context.Context) {
 			return
 		case <-tick.C:
 			if err := fl.turn(ctx, turns); err != nil && ctx.Err() == nil {
-				slog.WarnContext(ctx, "tracks could not be written and wait in the engine", "error", err)
+				fl.logger.WarnContext(ctx, "tracks could not be written and wait in the engine", "error", err)
 			}
 		}
 	}
@@ -229,11 +236,8 @@ func (fl *Flusher) flushZone(ctx context.Context, k *zoneKeys, latest float64) e
 		if err != nil || len(sealed) == 0 {
 			break
 		}
-		for _, m := range sealed {
-			if err = fl.writeSealed(ctx, k, m.Name); err != nil {
-				fl.stuck(k.id, int64(m.Score))
-				break
-			}
+		if err = fl.writeSealed(ctx, k, sealed); err != nil {
+			fl.stuck(k.id, int64(sealed[0].Score))
 		}
 	}
 	if err != nil {
@@ -243,43 +247,48 @@ func (fl *Flusher) flushZone(ctx context.Context, k *zoneKeys, latest float64) e
 	return nil
 }
 
-// writeSealed writes one sealed bucket and, once the store has it, removes it.
-func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, member string) error {
+// writeSealed writes sealed buckets of a zone and, once the store has them all,
+// removes them.
+func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, sealed []cache.Member) error {
 	e := fl.fleet.engine
-	key := k.sealedKey(member)
-	drivers, err := e.HGetAll(ctx, key)
-	if err != nil {
-		return err
-	}
-	if start, part, ok := parseSealed(member); ok {
-		rows := make([]persist.TrackRow, 0, min(len(drivers), rowsPerWrite))
-		fixes := 0
+	keys := make([]string, len(sealed))
+	members := make([]string, len(sealed))
+	rows := make([]persist.TrackRow, 0, rowsPerWrite)
+	for i, m := range sealed {
+		members[i], keys[i] = m.Name, k.sealedKey(m.Name)
+		start, part, ok := parseSealed(m.Name)
+		if !ok {
+			continue // not ours: there is nothing to write
+		}
+		drivers, err := e.HGetAll(ctx, keys[i])
+		if err != nil {
+			return err
+		}
 		for driver, packed := range drivers {
-			row, n, ok := summarize(k.id, driver, start, part, packed)
+			row, ok := summarize(k.id, driver, start, part, packed)
 			if !ok {
 				continue
 			}
-			rows, fixes = append(rows, row), fixes+n
-			if len(rows) == rowsPerWrite {
-				if err := fl.write(ctx, rows, fixes); err != nil {
+			if rows = append(rows, row); len(rows) == rowsPerWrite {
+				if err := fl.write(ctx, rows); err != nil {
 					return err
 				}
-				rows, fixes = rows[:0], 0
+				rows = rows[:0]
 			}
 		}
-		if err := fl.write(ctx, rows, fixes); err != nil {
-			return err
-		}
 	}
-	// In this order: an index entry without a bucket is harmless.
-	if _, err := e.Del(ctx, key); err != nil {
+	if err := fl.write(ctx, rows); err != nil {
 		return err
 	}
-	_, err = e.ZRem(ctx, k.sealeds, member)
+	// In this order: an index entry without a bucket is harmless.
+	if _, err := e.Del(ctx, keys...); err != nil {
+		return err
+	}
+	_, err := e.ZRem(ctx, k.sealeds, members...)
 	return err
 }
 
-func (fl *Flusher) write(ctx context.Context, rows []persist.TrackRow, fixes int) error {
+func (fl *Flusher) write(ctx context.Context, rows []persist.TrackRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
@@ -289,7 +298,9 @@ func (fl *Flusher) write(ctx context.Context, rows []persist.TrackRow, fixes int
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	fl.stats.Rows += int64(len(rows))
-	fl.stats.Fixes += int64(fixes)
+	for i := range rows {
+		fl.stats.Fixes += int64(rows[i].Fixes)
+	}
 	fl.stats.LastSuccess = fl.fleet.now()
 	fl.wait.Reset()
 	return nil

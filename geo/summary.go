@@ -9,10 +9,10 @@ import (
 
 // summarize makes the row of one driver's packed fixes of one sealed bucket.
 // ok is false if there is not one whole record.
-func summarize(zone, driver string, start, part int64, packed string) (row persist.TrackRow, fixes int, ok bool) {
+func summarize(zone, driver string, start, part int64, packed string) (row persist.TrackRow, ok bool) {
 	list, accuracy := unpackBucket(start, packed)
 	if len(list) == 0 {
-		return persist.TrackRow{}, 0, false
+		return persist.TrackRow{}, false
 	}
 	first, last := list[0], list[len(list)-1]
 	return persist.TrackRow{
@@ -27,7 +27,7 @@ func summarize(zone, driver string, start, part int64, packed string) (row persi
 		Path:          encodePath(list),
 		Times:         encodeTimes(start, list),
 		Speeds:        encodeSpeeds(list),
-	}, len(list), true
+	}, true
 }
 
 // unpackBucket returns the fixes of a bucket's value in order of time, each time

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"log/slog"
 	"math"
 	"strconv"
 	"time"
@@ -197,7 +196,7 @@ func (f *Fleet) RunSweeper(ctx context.Context, every time.Duration) {
 			return
 		case <-tick.C:
 			if _, err := f.Sweep(ctx); err != nil && ctx.Err() == nil {
-				slog.WarnContext(ctx, "stale drivers could not be swept", "error", err)
+				f.logger.WarnContext(ctx, "stale drivers could not be swept", "error", err)
 			}
 		}
 	}

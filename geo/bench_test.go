@@ -1,0 +1,92 @@
+package geo
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hyperlocal/cache/enginetest"
+)
+
+// Batches of 100 fixes, of 100,000 drivers over 100 zones, every driver once
+// per round. The result is per batch.
+func BenchmarkRecord(b *testing.B) {
+	for _, oneZone := range []bool{true, false} {
+		b.Run(map[bool]string{true: "one-zone", false: "all-zones"}[oneZone], func(b *testing.B) {
+			const drivers, perBatch = 100_000, 100
+			now := base
+			f := NewFleet(enginetest.Memory(b), NoZones(), FleetOptions{Now: func() time.Time { return time.UnixMilli(now) }})
+			fixes := make([]Fix, drivers)
+			random := rand.New(rand.NewPCG(1, 1))
+			for i := range fixes {
+				zone := i % 100
+				if oneZone {
+					zone = i / (drivers / 100)
+				}
+				south, west := 12.0+float64(zone/10)*cellLat, 77.0+float64(zone%10)*cellLon
+				box := cellBox(cellAt(south, west))
+				fixes[i] = at(fmt.Sprintf("driver-%06d", i), box.west+random.Float64()*cellLon, 0)
+				fixes[i].Lat = box.south + random.Float64()*cellLat
+			}
+			send := func(n int) {
+				first := n * perBatch % drivers
+				batch := fixes[first : first+perBatch]
+				if first == 0 {
+					now += 4000 // a round
+				}
+				for i := range batch {
+					batch[i].TS = now
+				}
+				outcomes, err := f.Record(b.Context(), batch)
+				require.NoError(b, err)
+				require.Equal(b, Accepted, outcomes[0].Verdict)
+			}
+			const round = drivers / perBatch
+			for n := range round {
+				send(n)
+			}
+			b.ReportAllocs()
+			n := round
+			for b.Loop() {
+				send(n)
+				n++
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n-round)/perBatch, "ns/ping")
+		})
+	}
+}
+
+func BenchmarkLocate(b *testing.B) {
+	z := wards(b)
+	random := rand.New(rand.NewPCG(1, 1))
+	places := make([][2]float64, 4096)
+	for i := range places {
+		g := z.grid.bound
+		places[i] = [2]float64{g.south + random.Float64()*(g.north-g.south), g.west + random.Float64()*(g.east-g.west)}
+	}
+	i := 0
+	for b.Loop() {
+		p := places[i%len(places)]
+		z.index(p[0], p[1])
+		i++
+	}
+}
+
+func BenchmarkNearby(b *testing.B) {
+	f := NewFleet(enginetest.Memory(b), wards(b), FleetOptions{Now: func() time.Time { return time.UnixMilli(base) }})
+	random := rand.New(rand.NewPCG(1, 1))
+	fixes := make([]Fix, 10_000)
+	for i := range fixes {
+		fixes[i] = at(fmt.Sprint("d", i), 77.45+random.Float64()*0.3, base)
+		fixes[i].Lat = 12.83 + random.Float64()*0.3
+	}
+	_, err := f.Record(b.Context(), fixes)
+	require.NoError(b, err)
+	for b.Loop() {
+		_, err := f.Nearby(b.Context(), NearbyQuery{Lat: 12.97, Lon: 77.59, RadiusM: 2000, Limit: 10})
+		require.NoError(b, err)
+	}
+}

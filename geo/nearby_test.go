@@ -1,0 +1,160 @@
+package geo
+
+import (
+	"cmp"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Nearby must answer as a look at every driver would, over many zones, borders
+// and cells outside, on both hosts.
+func TestNearbyEqualsBruteForce(t *testing.T) {
+	z := wards(t)
+	random := rand.New(rand.NewPCG(7, 8))
+	clock := &clock{ms: base}
+	for name, open := range hosts {
+		t.Run(name, func(t *testing.T) {
+			e := open(t)
+			f := NewFleet(e, z, FleetOptions{Now: clock.now})
+			fixes := make([]Fix, 3000)
+			for i := range fixes {
+				fixes[i] = at(fmt.Sprint("d", i), 77.40+random.Float64()*0.4, base-int64(random.IntN(80_000)))
+				fixes[i].Lat = 12.78 + random.Float64()*0.4
+			}
+			// Some at one place, so that the limit cuts between equals.
+			for i := range 20 {
+				fixes[i].Lat, fixes[i].Lon = 12.97, 77.59
+			}
+			_, err := f.Record(t.Context(), fixes)
+			require.NoError(t, err)
+			for range 60 {
+				q := NearbyQuery{
+					Lat: 12.75 + random.Float64()*0.45, Lon: 77.38 + random.Float64()*0.45,
+					RadiusM: []float64{50, 800, 3000, 20_000, 100_000}[random.IntN(5)],
+					Limit:   []int{1, 10, 100, 5000}[random.IntN(4)],
+					MaxAge:  []time.Duration{0, 5 * time.Second, time.Hour}[random.IntN(3)],
+				}
+				if random.IntN(5) == 0 {
+					q.Lat, q.Lon = 12.97, 77.59
+				}
+				got, err := f.Nearby(t.Context(), q)
+				require.NoError(t, err)
+				requireSameDrivers(t, bruteForce(fixes, q), got, q)
+			}
+		})
+	}
+}
+
+func bruteForce(fixes []Fix, q NearbyQuery) (out []Position) {
+	maxAge := int64(60_000)
+	if q.MaxAge > 0 && q.MaxAge < time.Minute {
+		maxAge = q.MaxAge.Milliseconds()
+	}
+	for _, f := range fixes {
+		d := Distance(q.Lat, q.Lon, f.Lat, f.Lon)
+		if d <= q.RadiusM && base-f.TS <= maxAge {
+			out = append(out, Position{DriverID: f.DriverID, DistanceM: d})
+		}
+	}
+	slices.SortFunc(out, func(a, b Position) int {
+		return cmp.Or(cmp.Compare(a.DistanceM, b.DistanceM), cmp.Compare(a.DriverID, b.DriverID))
+	})
+	return out
+}
+
+// requireSameDrivers allows for places being kept to 1e-7 degree: two drivers
+// within a decimetre of each other may change places.
+func requireSameDrivers(t *testing.T, all, got []Position, q NearbyQuery) {
+	t.Helper()
+	require.Len(t, got, min(q.Limit, len(all)), "%+v", q)
+	distance := map[string]float64{}
+	for _, p := range all {
+		distance[p.DriverID] = p.DistanceM
+	}
+	for i, p := range got {
+		want, ok := distance[p.DriverID]
+		require.True(t, ok, "%s does not belong to %+v", p.DriverID, q)
+		require.InDelta(t, want, p.DistanceM, 0.05)
+		require.InDelta(t, all[i].DistanceM, p.DistanceM, 0.05)
+		delete(distance, p.DriverID)
+	}
+}
+
+func TestNearbyRefuses(t *testing.T) {
+	b := newBed(t)
+	for field, q := range map[string]NearbyQuery{
+		"lat":      {Lat: 90, RadiusM: 1, Limit: 1},
+		"lon":      {Lon: 200, RadiusM: 1, Limit: 1},
+		"radius_m": {RadiusM: MaxRadiusM + 1, Limit: 1},
+		"limit":    {RadiusM: 1},
+	} {
+		_, err := b.Nearby(t.Context(), q)
+		var fieldErr *FieldError
+		require.ErrorAs(t, err, &fieldErr)
+		require.Equal(t, field, fieldErr.Field)
+	}
+}
+
+func TestZoneReaders(t *testing.T) {
+	b := newBed(t)
+	outside := at("c", 77.3, base+3000)
+	fast := at("b", westLon, base+2000)
+	fast.SpeedMPS, fast.BearingDeg, fast.AccuracyM, fast.Battery = 8.33, 271.25, 4.5, 0.5
+	record(t, b.Fleet, "aaaa", at("a", westLon, base), fast, outside, at("e", eastLon, base+3000))
+	b.clock.advance(5 * time.Second)
+	ctx := t.Context()
+
+	ps, err := b.InZone(ctx, "west", 10)
+	require.NoError(t, err)
+	require.Equal(t, []Position{
+		{DriverID: "b", Lat: 12.97, Lon: westLon, TS: base + 2000, AgeMS: 3000, SpeedMPS: 8.33, BearingDeg: 271.25, AccuracyM: 4.5, Battery: 0.5, Zone: "west"},
+		{DriverID: "a", Lat: 12.97, Lon: westLon, TS: base, AgeMS: 5000, SpeedMPS: Unknown, BearingDeg: Unknown, AccuracyM: Unknown, Battery: Unknown, Zone: "west"},
+	}, ps)
+	ps, err = b.InZone(ctx, "west", 1)
+	require.NoError(t, err)
+	require.Len(t, ps, 1)
+	ps, err = b.InZone(ctx, "nowhere", 1)
+	require.NoError(t, err)
+	require.Empty(t, ps)
+
+	ps, err = b.Positions(ctx, []string{"e", "unknown", "c", "a"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"e", "c", "a"}, names(ps))
+	_, err = b.Driver(ctx, "unknown")
+	require.ErrorIs(t, err, ErrUnknownDriver)
+
+	zones, err := b.ZoneSummaries(ctx)
+	require.NoError(t, err)
+	require.Equal(t, []ZoneSummary{{"west", "west", 2}, {"east", "east", 1}, {b.zones.Locate(12.97, 77.3), "", 1}}, zones)
+}
+
+func names(ps []Position) (out []string) {
+	for _, p := range ps {
+		out = append(out, p.DriverID)
+	}
+	return out
+}
+
+func TestMovedSince(t *testing.T) {
+	b := newBed(t)
+	record(t, b.Fleet, "aaaa", at("a", westLon, base), at("b", westLon, base+10), at("c", westLon, base+10), at("d", westLon, base+20))
+	moved, next, err := b.MovedSince(t.Context(), "west", base+1, 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"b", "c"}, names(moved), "those of one millisecond are not split")
+	moved, next, err = b.MovedSince(t.Context(), "west", next, 1)
+	require.NoError(t, err)
+	require.Equal(t, []string{"d"}, names(moved))
+	moved, same, err := b.MovedSince(t.Context(), "west", next, 1)
+	require.NoError(t, err)
+	require.Empty(t, moved)
+	require.Equal(t, next, same)
+	record(t, b.Fleet, "a", at("a", westLon, base+30))
+	moved, _, err = b.MovedSince(t.Context(), "west", next, 0)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a"}, names(moved))
+}

@@ -1,0 +1,153 @@
+package geo
+
+import (
+	"fmt"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"hyperlocal/cache"
+	"hyperlocal/cache/enginetest"
+)
+
+// The tests of this file run each script's twins on two hosts with the same
+// random inputs, from sets small enough that calls meet each other's traces.
+
+// base is the time that the scripts' tests are about: the start of a bucket.
+const base = int64(1_700_000_010_000)
+
+func TestScriptsAgree(t *testing.T) {
+	memory, redis := enginetest.Memory(t), enginetest.Redis(t)
+	enginetest.CompareCalls(t, func(rt *rapid.T, tag string, _ int) cache.Call {
+		k := newZoneKeys(tag)
+		draw := []func(*rapid.T, *zoneKeys) cache.Call{drawRecord, drawRecord, drawRecord, drawLeave, drawSweep, drawSeal}
+		return rapid.SampledFrom(draw).Draw(rt, "script")(rt, k)
+	}, memory, redis)
+}
+
+func TestSmallScriptsAgree(t *testing.T) {
+	memory, redis := enginetest.Memory(t), enginetest.Redis(t)
+	for _, s := range []*cache.Script{pointScript, releaseScript} {
+		enginetest.CompareTwins(t, s, func(rt *rapid.T, tag string) (keys, args []string) {
+			return []string{enginetest.Key(tag, "k")}, []string{rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "value")}
+		}, memory, redis)
+	}
+}
+
+var (
+	someDrivers = rapid.SampledFrom([]string{"d1", "d2", "d 3/é"})
+	// Times in three buckets, some of them equal, some a bucket apart.
+	someTimes = rapid.SampledFrom([]int64{base, base + 1, base + 4000, base + 29_999, base + 30_000, base + 34_000, base + 60_000, base + 95_000})
+)
+
+func drawFix(rt *rapid.T) Fix {
+	return Fix{
+		DriverID: someDrivers.Draw(rt, "driver"),
+		// Steps of about 110 m: plausible over some seconds, not over one.
+		Lat:        12.97 + 0.001*float64(rapid.IntRange(0, 8).Draw(rt, "lat")),
+		Lon:        rapid.SampledFrom([]float64{77.59, 77.6, 179.9999, -179.9999}).Draw(rt, "lon"),
+		TS:         someTimes.Draw(rt, "ts"),
+		AccuracyM:  rapid.Float32Range(-1, 50).Draw(rt, "accuracy"),
+		SpeedMPS:   rapid.Float32Range(-1, 40).Draw(rt, "speed"),
+		BearingDeg: rapid.Float32Range(-1, 360).Draw(rt, "bearing"),
+		Battery:    Unknown,
+	}
+}
+
+// drawRecord makes a call as Fleet.Record would, by its own code.
+func drawRecord(rt *rapid.T, k *zoneKeys) cache.Call {
+	f := NewFleet(nil, NoZones(), FleetOptions{})
+	b := newBatch()
+	for i := range rapid.IntRange(1, 6).Draw(rt, "fixes") {
+		fix := drawFix(rt)
+		b.add(i, &fix, k)
+	}
+	z := b.zoneOf(k)
+	for _, g := range b.wave {
+		if rapid.Bool().Draw(rt, "seeded") {
+			seed := drawFix(rt)
+			b.groups[g].seed = string(appendFix(nil, &seed)[:seedSize])
+		}
+		z.add(g)
+	}
+	f.buildCall(b, z)
+	return z.call
+}
+
+func drawLeave(rt *rapid.T, k *zoneKeys) cache.Call {
+	fix := drawFix(rt)
+	return cache.Call{
+		Script: leaveScript, Keys: []string{k.zone, k.seen, k.last, k.gone},
+		Args: []string{fix.DriverID, string(appendFix(nil, &fix)), "elsewhere"},
+	}
+}
+
+func drawSweep(rt *rapid.T, k *zoneKeys) cache.Call {
+	return cache.Call{
+		Script: sweepScript, Keys: []string{k.zone, k.seen, k.last, k.gone},
+		Args: []string{
+			strconv.FormatInt(someTimes.Draw(rt, "stale"), 10),
+			strconv.FormatInt(someTimes.Draw(rt, "now")+rapid.SampledFrom([]int64{50_000, signpostTTL}).Draw(rt, "later"), 10),
+			"50000",
+			rapid.SampledFrom([]string{"1", "1000"}).Draw(rt, "page"),
+		},
+	}
+}
+
+func drawSeal(rt *rapid.T, k *zoneKeys) cache.Call {
+	part := strconv.Itoa(rapid.IntRange(1, 12).Draw(rt, "part"))
+	c := cache.Call{Script: sealScript, Keys: []string{k.part, k.buckets, k.sealeds}, Args: []string{part}}
+	for _, n := range rapid.SliceOfDistinct(rapid.IntRange(0, 3), rapid.ID[int]).Draw(rt, "buckets") {
+		start := base + int64(n)*30_000
+		text := strconv.FormatInt(start, 10)
+		c.Keys = append(c.Keys, k.bucketKey(start), k.sealedKey(text+":"+part))
+		c.Args = append(c.Args, text)
+	}
+	return c
+}
+
+// A driver who sends more than a bucket holds is stopped, alike on both hosts.
+func TestFullBucket(t *testing.T) {
+	for name, e := range map[string]cache.Engine{"memory": enginetest.Memory(t), "redis": enginetest.Redis(t)} {
+		t.Run(name, func(t *testing.T) {
+			k := newZoneKeys(enginetest.Tag(t, e))
+			f := NewFleet(e, NoZones(), FleetOptions{})
+			b := newBatch()
+			const extra = 3
+			for i := range maxBucketFixes + extra {
+				b.add(i, &Fix{DriverID: "d", Lat: 12.97, Lon: 77.59, TS: base + int64(i)}, k)
+			}
+			z := b.zoneOf(k)
+			z.add(0)
+			f.buildCall(b, z)
+			v, err := e.Run(t.Context(), recordScript, z.call.Keys, z.call.Args)
+			require.NoError(t, err)
+			require.Len(t, v.Str, maxBucketFixes+extra)
+			require.Equal(t, "Aa", v.Str[:2])
+			require.Equal(t, fmt.Sprintf("a%s", "fff"), v.Str[maxBucketFixes-1:])
+		})
+	}
+}
+
+// What a ping costs on the way to Redis.
+func TestWireBytesPerPing(t *testing.T) {
+	f := NewFleet(nil, NoZones(), FleetOptions{})
+	b := newBatch()
+	k := newZoneKeys("chowdeswari_ward")
+	const pings = 100
+	for i := range pings {
+		b.add(i, &Fix{DriverID: fmt.Sprintf("driver-%05d", i), Lat: 12.97, Lon: 77.59, TS: base}, k)
+	}
+	z := b.zoneOf(k)
+	for _, g := range b.wave {
+		z.add(g)
+	}
+	f.buildCall(b, z)
+	bytes := len("$40\r\n") + 40 + 2
+	for _, s := range append(z.call.Keys, z.call.Args...) {
+		bytes += len(fmt.Sprintf("$%d\r\n%s\r\n", len(s), s))
+	}
+	require.LessOrEqual(t, bytes/pings, 80)
+}
