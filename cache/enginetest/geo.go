@@ -34,11 +34,17 @@ var geoScores = []struct {
 	{-0.000001, 0.000001, 2627099782632789},
 	{0, 179.999999, 4128299658422954},
 	{0, -179.999999, 1125899906842624},
+	// On the edge of a cell, where a score computed in another order of
+	// operations falls into the next.
+	{58.328073076042479, -168.45609962940219, 1435230534173961},
+	{46.907864080150382, -142.33987033367157, 1453340003885159},
 	{-maxLat, -180, 0},
 	// On the upper edges the cell number does not fit 26 bits and runs over.
 	{maxLat, 180, 13510798882111488},
 	{-maxLat, 180, 9007199254740992},
 	{maxLat, -180, 4503599627370496},
+	{0, 179.99999999999997, 10133099161583616},
+	{85.051128779999992, 0, 6755399441055744},
 }
 
 func testGeoScores(t *testing.T, h *host) {

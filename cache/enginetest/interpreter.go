@@ -17,8 +17,9 @@ type command []string
 //
 // Each command comes as its name, the number of its arguments, and these.
 // Where the hosts' replies are not comparable they are reduced: HGETALL, which
-// has no order, to the number of fields; nothing at all, which would cut a Lua
-// list short, to the string "(nil)".
+// has no order, to the number of fields; integers that are not exact in Lua,
+// whose numbers are floats, to the string "(large)"; nothing at all, which
+// would cut a Lua list short, to the string "(nil)".
 var interpreter = &cache.Script{
 	Name: "enginetest.interpreter",
 	Lua: `
@@ -32,6 +33,8 @@ while i <= #ARGV do
 		reply = '(nil)'
 	elseif type(reply) == 'table' and reply.ok then
 		reply = reply.ok
+	elseif type(reply) == 'number' and math.abs(reply) >= 2^53 then
+		reply = '(large)'
 	end
 	replies[#replies + 1] = reply
 	i = i + 2 + n
@@ -84,7 +87,11 @@ func interpret(tx cache.Tx, name string, a []string) cache.Value {
 	case "HLEN":
 		return cache.Int(tx.HLen(a[0]))
 	case "HINCRBY":
-		return cache.Int(tx.HIncrBy(a[0], a[1], integer(a[2])))
+		n := tx.HIncrBy(a[0], a[1], integer(a[2]))
+		if n >= 1<<53 || n <= -1<<53 {
+			return cache.String("(large)")
+		}
+		return cache.Int(n)
 	case "HGETALL":
 		return cache.Int(int64(len(tx.HGetAll(a[0]))))
 	case "ZADD":

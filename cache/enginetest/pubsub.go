@@ -3,6 +3,7 @@ package enginetest
 import (
 	"fmt"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,8 +49,17 @@ func requireClosed(t testing.TB, sub cache.Subscription) {
 func requireReach(t testing.TB, h *host, channel string, n int64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		return must(h.Publish(h.ctx, channel, "probe"))(t) == n
+		return h.reaches(channel, n) == nil
 	}, patience, time.Millisecond)
+}
+
+// reaches tells whether a publication reaches n subscribers.
+func (h *host) reaches(channel string, n int64) error {
+	reached, err := h.Publish(h.ctx, channel, "probe")
+	if err == nil && reached != n {
+		err = fmt.Errorf("%d subscribers of %q reached, not %d", reached, channel, n)
+	}
+	return err
 }
 
 func testPubSub(t *testing.T, h *host) {
@@ -192,20 +202,21 @@ func testSubscriptions(t *testing.T, h *host) {
 			_, err := h.Publish(h.ctx, b, "noise")
 			return err
 		})
+		var made atomic.Int64
 		inBackground(t, 3, func() error {
-			for i := range 30 {
-				ch := fmt.Sprint(h.key("own"), time.Now().UnixNano(), i)
+			for range 30 {
+				ch := h.key(fmt.Sprint("own", made.Add(1)))
 				if err := sub.Add(h.ctx, ch); err != nil {
 					return err
 				}
-				if n, err := h.Publish(h.ctx, ch, "x"); err != nil || n != 1 {
-					return fmt.Errorf("%d reached after Add: %w", n, err)
+				if err := h.reaches(ch, 1); err != nil {
+					return fmt.Errorf("after Add: %w", err)
 				}
 				if err := sub.Remove(h.ctx, ch); err != nil {
 					return err
 				}
-				if n, err := h.Publish(h.ctx, ch, "x"); err != nil || n != 0 {
-					return fmt.Errorf("%d reached after Remove: %w", n, err)
+				if err := h.reaches(ch, 0); err != nil {
+					return fmt.Errorf("after Remove: %w", err)
 				}
 			}
 			return nil
@@ -243,7 +254,7 @@ func testLost(t *testing.T, h *host) {
 	for deadline := time.Now().Add(patience); !lost(); {
 		require.True(t, time.Now().Before(deadline), "no message says that some were lost")
 		for range 2*h.SubscriptionBuffer + 2 {
-			must(h.Publish(h.ctx, ch, strconv.Itoa(next)))(t)
+			require.EqualValues(t, 1, must(h.Publish(h.ctx, ch, strconv.Itoa(next)))(t), "a slow subscriber is one")
 			next++
 		}
 		for quiet := false; !quiet && !lost(); {
