@@ -83,7 +83,7 @@ var _ persist.Store = (*Store)(nil)
 //
 //	replication  copies of each row if the keyspace has to be created (1)
 //	consistency  of reads and writes (local_quorum)
-//	dc           the data centre whose nodes to talk to (any)
+//	dc           the data centre whose nodes to talk to while there are any (any)
 //	timeout      for an answer of the cluster, and for connecting (10s)
 //
 // A keyspace that exists stays as it is; if the URL names a replication that it
@@ -129,7 +129,9 @@ func open(ctx context.Context, set settings) (*gocql.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = ensureKeyspace(ctx, outside, set)
+	if err = checkDC(ctx, outside, set.dc); err == nil {
+		err = ensureKeyspace(ctx, outside, set)
+	}
 	outside.Close()
 	if err != nil {
 		return nil, err

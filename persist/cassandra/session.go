@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gocql/gocql"
@@ -38,6 +40,7 @@ func (silent) Println(...any)        {}
 // connect opens a session in keyspace, or in none if that is empty.
 func connect(ctx context.Context, set settings, keyspace string) (*gocql.Session, error) {
 	cluster := gocql.NewCluster(set.hosts...)
+	cluster.Port = set.port
 	cluster.Keyspace = keyspace
 	cluster.ProtoVersion = 4
 	cluster.Consistency = set.consistency
@@ -85,6 +88,30 @@ func connect(ctx context.Context, set settings, keyspace string) (*gocql.Session
 		}()
 		return nil, translate(ctx.Err())
 	}
+}
+
+// checkDC refuses a data centre that no node is in: the driver would take the
+// name and talk to any node.
+func checkDC(ctx context.Context, session *gocql.Session, dc string) error {
+	if dc == "" {
+		return nil
+	}
+	var all []string
+	for _, query := range []string{"SELECT data_center FROM system.local", "SELECT data_center FROM system.peers"} {
+		rows := session.Query(query).WithContext(ctx).Consistency(gocql.LocalOne).Iter()
+		var name string
+		for rows.Scan(&name) {
+			all = append(all, name)
+		}
+		if err := rows.Close(); err != nil {
+			return fmt.Errorf("ask for the data centres: %w", translate(err))
+		}
+	}
+	if !slices.Contains(all, dc) {
+		slices.Sort(all)
+		return fmt.Errorf("no node is in data centre %s, they are in %s", dc, strings.Join(slices.Compact(all), ", "))
+	}
+	return nil
 }
 
 // ensureKeyspace creates the keyspace unless it is there. It refuses one that

@@ -1,4 +1,4 @@
-package cassandra_test
+package cassandra
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
@@ -13,13 +14,12 @@ import (
 
 	"hyperlocal/internal/testenv"
 	"hyperlocal/persist"
-	"hyperlocal/persist/cassandra"
 	"hyperlocal/persist/storetest"
 )
 
 func TestStore(t *testing.T) {
 	url := shared(t)
-	storetest.Run(t, func(t testing.TB) persist.Store { return open(t, url) })
+	storetest.Run(t, func(t testing.TB) persist.Store { return openStore(t, url) })
 }
 
 // created are the keyspaces of this run, for TestMain to drop.
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 
 func drop(node string, keyspaces []string) error {
 	cluster := gocql.NewCluster(node)
-	cluster.Timeout = 60e9
+	cluster.Timeout = time.Minute
 	session, err := cluster.CreateSession()
 	if err != nil {
 		return err
@@ -81,15 +81,15 @@ var (
 	sharedName string
 )
 
-// open opens the keyspace of url until the test ends.
-func open(t testing.TB, url string) *cassandra.Store {
+// openStore opens the keyspace of url until the test ends.
+func openStore(t testing.TB, url string) *Store {
 	t.Helper()
-	s, err := cassandra.Open(t.Context(), url, cassandra.Options{})
+	s, err := Open(t.Context(), url, Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
 
 func BenchmarkWriteTracks(b *testing.B) {
-	storetest.BenchmarkWriteTracks(b, open(b, shared(b)))
+	storetest.BenchmarkWriteTracks(b, openStore(b, shared(b)))
 }

@@ -15,6 +15,7 @@ import (
 // settings is what a URL says.
 type settings struct {
 	hosts          []string // host or host:port
+	port           int      // of the first host, and so of the nodes that it tells of
 	user, password string
 	keyspace       string
 	replication    int // copies, for a keyspace that is to be created
@@ -51,6 +52,7 @@ func parseURL(raw string) (settings, error) {
 		}
 		set.hosts = append(set.hosts, host)
 	}
+	set.port = portOf(set.hosts[0])
 	if !keyspaceName.MatchString(keyspace) {
 		return set, fmt.Errorf("keyspace %q: after the hosts a name of lower-case letters, digits and _ is needed, 48 at most", keyspace)
 	}
@@ -76,15 +78,22 @@ func (set *settings) credentials(info string) error {
 // addresses and [::1], each with or without a port.
 func validHost(host string) bool {
 	u, err := url.Parse("//" + host)
-	if err != nil || u.Host != host || u.Hostname() == "" {
-		return false
+	return err == nil && u.Host == host && u.Hostname() != "" &&
+		!strings.HasSuffix(host, ":") && portOf(host) > 0 && portOf(host) < 1<<16
+}
+
+// portOf returns the port of host:port, Cassandra's own where there is none, or
+// 0 if it is not a number.
+func portOf(host string) int {
+	u, err := url.Parse("//" + host)
+	if err != nil {
+		return 0
 	}
-	port := u.Port()
-	if strings.HasSuffix(host, ":") {
-		return false
+	if u.Port() == "" {
+		return 9042
 	}
-	n, err := strconv.Atoi(port)
-	return port == "" || err == nil && n > 0 && n < 1<<16
+	port, _ := strconv.Atoi(u.Port())
+	return port
 }
 
 func (set *settings) parameters(query string) error {

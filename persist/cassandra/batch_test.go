@@ -1,0 +1,159 @@
+package cassandra
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"hyperlocal/persist"
+)
+
+// TestBatches wants every key once, in batches of one partition within the
+// bounds, with the last (or first) of the rows that share a key.
+func TestBatches(t *testing.T) {
+	tracks := (&Store{}).tracksTable()
+	rapid.Check(t, func(t *rapid.T) {
+		rows := make([]persist.TrackRow, rapid.IntRange(0, 900).Draw(t, "rows"))
+		want := map[string]string{}
+		long := rapid.IntRange(0, 3).Draw(t, "long") * 40_000
+		for i := range rows {
+			rows[i] = persist.TrackRow{
+				DriverID:    fmt.Sprint("d", rapid.IntRange(0, 60).Draw(t, "driver")),
+				Zone:        rapid.SampledFrom([]string{"a", "b"}).Draw(t, "zone"),
+				BucketStart: rapid.Int64Range(0, 3).Draw(t, "bucket") * hourMS / 2,
+				Path:        fmt.Sprint(i),
+				Times:       strings.Repeat("t", long),
+			}
+			want[keyOf(&rows[i])] = rows[i].Path
+		}
+		got := map[string]string{}
+		for batch := range tracks.batches(rows) {
+			require.LessOrEqual(t, len(batch), maxBatchRows)
+			bytes := 0
+			for _, r := range batch {
+				require.True(t, tracks.samePartition(batch[0], r))
+				require.NotContains(t, got, keyOf(r))
+				got[keyOf(r)] = r.Path
+				bytes += tracks.bytes(r)
+			}
+			require.True(t, bytes <= maxBatchBytes || len(batch) == 1)
+		}
+		require.Equal(t, want, got)
+	})
+}
+
+func keyOf(r *persist.TrackRow) string {
+	return fmt.Sprint(r.Zone, "|", r.DriverID, "|", r.BucketStart, "|", r.Part)
+}
+
+func TestBatchesKeepTheFirstWhereTheFirstStays(t *testing.T) {
+	ms := []persist.Movement{{StoreID: "S", Seq: 2, Kind: "a"}, {StoreID: "S", Seq: 1}, {StoreID: "S", Seq: 2, Kind: "b"}}
+	all := slices.Collect(movementsTable.batches(ms))
+	require.Len(t, all, 1)
+	require.Equal(t, []*persist.Movement{&ms[1], &ms[0]}, all[0])
+}
+
+// TestSlices holds the numbers that are in the keys of rows already written.
+func TestSlices(t *testing.T) {
+	for driver, want := range map[string][2]int64{
+		"driver:1": {18, 114}, // xxHash64: 12616402031552209650
+		"ಚಾಲಕ":     {7, 103},  // 8084818000970359143
+	} {
+		require.Equal(t, want, [2]int64{slice(driver, trackSlices), slice(driver, indexSlices)})
+	}
+	var counts [trackSlices]int
+	for i := range 32_000 {
+		counts[slice(fmt.Sprintf("driver-%06d", i), trackSlices)]++
+	}
+	for _, n := range counts {
+		require.InDelta(t, 1000, n, 150)
+	}
+}
+
+func TestFloor(t *testing.T) {
+	for ms, want := range map[int64]int64{0: 0, 1: 0, hourMS - 1: 0, hourMS: hourMS, -1: -hourMS, -hourMS: -hourMS, -hourMS - 1: -2 * hourMS} {
+		require.Equal(t, want, floor(ms, hourMS), ms)
+	}
+}
+
+func TestClock(t *testing.T) {
+	var c clock
+	before := time.Now().UnixMicro()
+	last := c.now()
+	require.GreaterOrEqual(t, last, before)
+	for range 10_000 {
+		next := c.now()
+		require.Greater(t, next, last)
+		require.Less(t, firstWins(next), firstWins(last))
+		require.Less(t, firstWins(next), before, "a DELETE by hand must win")
+		require.Positive(t, firstWins(next))
+		last = next
+	}
+}
+
+func TestSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSeen[string](time.Hour, time.Now)
+		require.Equal(t, []string{"a", "b"}, s.missing([]string{"a", "b", "a"}))
+		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "asking does not add")
+		s.add([]string{"a"})
+		require.Equal(t, []string{"b"}, s.missing([]string{"b", "a"}))
+		time.Sleep(30 * time.Minute)
+		require.Empty(t, s.missing([]string{"a"}))
+		time.Sleep(30 * time.Minute)
+		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "forgotten after an hour")
+
+		s.add([]string{"a"})
+		time.Sleep(59 * time.Minute)
+		require.Empty(t, s.missing([]string{"a"}))
+		time.Sleep(31 * time.Minute)
+		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "never kept for more than one and a half")
+	})
+}
+
+func TestSeenIsBounded(t *testing.T) {
+	s := newSeen[int](time.Hour, time.Now)
+	keys := make([]int, 3*seenLimit)
+	for i := range keys {
+		keys[i] = i
+	}
+	s.add(keys)
+	require.LessOrEqual(t, len(s.young)+len(s.old), 2*seenLimit)
+	require.Empty(t, s.missing(keys[len(keys)-seenLimit:]), "the newest stay")
+}
+
+func TestStatements(t *testing.T) {
+	require.Equal(t, []string{"CREATE a (\n    b int,\n    c int\n)", "ALTER x"},
+		statements("-- what; it is\nCREATE a (\n    b int, -- one; two\n    c int\n);\n\nALTER x;\n-- end\n"))
+	files, err := migrationFiles.ReadDir("migrations")
+	require.NoError(t, err)
+	for _, file := range files {
+		script, err := migrationFiles.ReadFile("migrations/" + file.Name())
+		require.NoError(t, err)
+		for _, statement := range statements(string(script)) {
+			require.Regexp(t, `^(CREATE TABLE IF NOT EXISTS|ALTER TABLE \w+ ADD IF NOT EXISTS) `, statement,
+				"%s: a statement must do no harm when it is executed again", file.Name())
+		}
+	}
+}
+
+func TestRetention(t *testing.T) {
+	for _, c := range []struct {
+		retention time.Duration
+		ttl       int
+		ok        bool
+	}{
+		{0, 30 * 86400, true}, {KeepForever, 0, true}, {time.Hour, 3600, true}, {48 * time.Hour, 172800, true},
+		{time.Minute, 0, false}, {-time.Hour, 0, false}, {maxRetention, 0, false},
+	} {
+		ttl, err := Options{Retention: c.retention}.ttl()
+		require.Equal(t, c.ok, err == nil, c.retention)
+		require.Equal(t, c.ttl, ttl, c.retention)
+	}
+}

@@ -1,0 +1,138 @@
+package cassandra
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gocql/gocql"
+	"github.com/stretchr/testify/require"
+
+	"hyperlocal/internal/testenv"
+	"hyperlocal/persist"
+)
+
+func TestSeveralServersMigrateAtOnce(t *testing.T) {
+	url := fresh(t)
+	var wg sync.WaitGroup
+	stores := make([]*Store, 4)
+	for i := range stores {
+		wg.Go(func() {
+			s, err := Open(t.Context(), url, Options{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			stores[i] = s
+		})
+	}
+	wg.Wait()
+	for i, s := range stores {
+		require.NotNil(t, s)
+		require.NoError(t, s.PutDarkStores(t.Context(), []persist.DarkStore{{ID: fmt.Sprint("S", i)}}))
+	}
+	for _, s := range stores {
+		all, err := s.DarkStores(t.Context())
+		require.NoError(t, err)
+		require.Len(t, all, len(stores), "all have the same tables")
+		require.NoError(t, s.Close())
+	}
+	var applied, locks int
+	session := sessionOf(t, url)
+	require.NoError(t, session.Query(`SELECT count(*) FROM schema_migrations`).Scan(&applied))
+	require.NoError(t, session.Query(`SELECT count(*) FROM schema_lock`).Scan(&locks))
+	files, err := migrationFiles.ReadDir("migrations")
+	require.NoError(t, err)
+	require.Equal(t, len(files), applied)
+	require.Zero(t, locks, "the lock is given back")
+}
+
+func TestMigrateFromHalfway(t *testing.T) {
+	// A server was killed after two statements, and its lock is still there.
+	url := fresh(t)
+	set, err := parseURL(url)
+	require.NoError(t, err)
+	outside, err := connect(t.Context(), set, "")
+	require.NoError(t, err)
+	require.NoError(t, ensureKeyspace(t.Context(), outside, set))
+	outside.Close()
+	session := sessionOf(t, url)
+	lock, err := acquire(t.Context(), session, set.keyspace)
+	require.NoError(t, err)
+	script, err := migrationFiles.ReadFile("migrations/0001_record.cql")
+	require.NoError(t, err)
+	for _, statement := range statements(string(script))[:2] {
+		require.NoError(t, lock.execute(t.Context(), statement))
+	}
+
+	short, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = Open(short, url, Options{})
+	require.ErrorIs(t, err, persist.ErrUnavailable)
+	require.ErrorContains(t, err, "another server")
+
+	lock.release(t.Context())
+	require.NoError(t, openStore(t, url).Ping(t.Context()))
+	require.ErrorContains(t, lock.execute(t.Context(), "CREATE TABLE never (id int PRIMARY KEY)"), "lost to another server")
+}
+
+func TestOpenRefusesANewerSchema(t *testing.T) {
+	url := fresh(t)
+	openStore(t, url)
+	require.NoError(t, sessionOf(t, url).Query(`INSERT INTO schema_migrations (everything, version) VALUES (0, 1000)`).Exec())
+	_, err := Open(t.Context(), url, Options{})
+	require.ErrorIs(t, err, ErrNewer)
+	require.ErrorContains(t, err, "version 1000")
+	require.NotErrorIs(t, err, persist.ErrUnavailable)
+}
+
+func TestReplication(t *testing.T) {
+	url := shared(t)
+	openStore(t, url)
+	s, err := Open(t.Context(), url+"&replication=1", Options{})
+	require.NoError(t, err, "what it has")
+	require.NoError(t, s.Close())
+	_, err = Open(t.Context(), url+"&replication=2", Options{})
+	require.ErrorContains(t, err, "not replication=2")
+	require.ErrorContains(t, err, "ALTER KEYSPACE")
+
+	// More copies than there are nodes: no majority.
+	_, err = Open(t.Context(), fresh(t)+"&replication=3", Options{})
+	require.ErrorIs(t, err, persist.ErrUnavailable)
+	require.ErrorContains(t, err, "Cannot achieve consistency level")
+}
+
+func TestAKeyspaceMadeByHandIsUsedAsItIs(t *testing.T) {
+	url := fresh(t)
+	set, err := parseURL(url)
+	require.NoError(t, err)
+	outside, err := connect(t.Context(), set, "")
+	require.NoError(t, err)
+	defer outside.Close()
+	var dc string
+	require.NoError(t, outside.Query("SELECT data_center FROM system.local").Scan(&dc))
+	require.NoError(t, outside.Query(fmt.Sprintf(
+		"CREATE KEYSPACE %s WITH replication = {'class': 'NetworkTopologyStrategy', '%s': 1}", set.keyspace, dc)).Exec())
+
+	require.NoError(t, openStore(t, url+"&dc="+dc).Ping(t.Context()))
+	has, err := replicationOf(t.Context(), outside, set.keyspace)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"class": "org.apache.cassandra.locator.NetworkTopologyStrategy", dc: "1"}, has)
+
+	_, err = Open(t.Context(), url+"&dc=elsewhere", Options{})
+	require.ErrorContains(t, err, "no node is in data centre elsewhere, they are in "+dc)
+}
+
+// sessionOf connects to the keyspace of url until the test ends.
+func sessionOf(t *testing.T, url string) *gocql.Session {
+	t.Helper()
+	testenv.Cassandra(t)
+	set, err := parseURL(url)
+	require.NoError(t, err)
+	session, err := connect(t.Context(), set, set.keyspace)
+	require.NoError(t, err)
+	t.Cleanup(session.Close)
+	return session
+}
