@@ -14,21 +14,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hyperlocal/internal/inplace"
 	"hyperlocal/problem"
 )
 
-// handled is a transport that serves requests in place, without a socket, so
-// that tests in a bubble can let time pass.
-type handled http.HandlerFunc
-
-func (h handled) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	w := httptest.NewRecorder()
-	h(w, r)
-	return w.Result(), nil
-}
+// handled has a function answer a client's requests.
+func handled(h http.HandlerFunc) http.RoundTripper { return inplace.Transport(h) }
 
 type broken struct{}
 
