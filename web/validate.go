@@ -17,8 +17,9 @@ import (
 
 // newValidator checks each request against the document before its handler
 // sees it. echo has found the route already, so the document's own (slower)
-// router is not needed: the operation is looked up by echo's path.
-func newValidator(spec []byte) (echo.MiddlewareFunc, error) {
+// router is not needed: the operation is looked up by echo's path. The path in
+// except is left alone.
+func newValidator(spec []byte, except string) (echo.MiddlewareFunc, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(spec)
 	if err != nil {
 		return nil, err
@@ -28,6 +29,9 @@ func newValidator(spec []byte) (echo.MiddlewareFunc, error) {
 	}
 	routes := make(map[string]*routers.Route)
 	for path, item := range doc.Paths.Map() {
+		if path == except {
+			continue
+		}
 		for method, op := range item.Operations() {
 			routes[method+" "+echoPath(path)] = &routers.Route{
 				Spec: doc, Path: path, PathItem: item, Method: method, Operation: op,
@@ -84,12 +88,29 @@ func invalidRequest(err error) error {
 		field = re.Parameter.Name
 	}
 	if se != nil {
-		field = fieldPath(field, se.JSONPointer())
+		field = fieldPath(field, append(se.JSONPointer(), unsupported(se)...))
 	}
 	if len(detail) > 300 { // a reason may quote the value sent
 		detail = detail[:300] + "…"
 	}
 	return problem.Invalid.WithField(field, detail)
+}
+
+// unsupported returns the member that the document does not know, which the
+// validator quotes in its reason but leaves out of the pointer.
+func unsupported(se *openapi3.SchemaError) []string {
+	if se.SchemaField != "properties" {
+		return nil
+	}
+	quoted, err := strconv.QuotedPrefix(strings.TrimPrefix(se.Reason, "property "))
+	if err != nil {
+		return nil
+	}
+	name, err := strconv.Unquote(quoted)
+	if err != nil {
+		return nil
+	}
+	return []string{name}
 }
 
 // fieldPath writes a JSON pointer the way people write paths: "lines[2].units".

@@ -31,6 +31,10 @@ import (
 //go:embed openapi.yaml
 var Spec []byte
 
+// locationsPath is the one call whose body is neither bounded nor validated
+// here: package ingest does both, ping by ping.
+const locationsPath = "/v1/locations"
+
 // maxBody bounds the body of every call but pings, whose package has a bound
 // of its own. The largest legitimate one, 500 movement lines, takes 60 KB.
 const maxBody = "1M"
@@ -71,20 +75,23 @@ func New(o Options) (http.Handler, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = errorHandler(o.Logger)
 
-	e.Use(recoverPanics(o.Logger), requestMetrics(o.Metrics))
-
-	validate, err := newValidator(Spec)
+	validate, err := newValidator(Spec, locationsPath)
 	if err != nil {
 		return nil, fmt.Errorf("read openapi.yaml: %w", err)
 	}
-	guarded := e.Group("", middleware.BodyLimit(maxBody), validate)
-	api.RegisterHandlers(guarded, api.NewStrictHandler(&server{o}, nil))
-	guarded.GET("/v1/orders/:id/events", o.OrderEvents)
-	guarded.GET("/v1/zones.geojson", func(c echo.Context) error {
-		return c.Blob(http.StatusOK, "application/geo+json", o.Zones.GeoJSON())
+	limit := middleware.BodyLimitWithConfig(middleware.BodyLimitConfig{
+		Limit:   maxBody,
+		Skipper: func(c echo.Context) bool { return c.Path() == locationsPath },
 	})
+	e.Use(recoverPanics(o.Logger), requestMetrics(o.Metrics), limit, validate)
 
-	e.POST("/v1/locations", o.Locations)
+	api.RegisterHandlers(e, api.NewStrictHandler(&server{o}, nil))
+	e.GET("/v1/orders/:id/events", o.OrderEvents)
+	e.GET("/v1/zones.geojson", func(c echo.Context) error {
+		return c.Blob(http.StatusOK, "application/geo+json", o.Zones.GeoJSON())
+	}, middleware.Gzip())
+
+	e.POST(locationsPath, o.Locations)
 	e.GET("/v1/live", o.Live)
 	e.GET("/healthz", healthz)
 	e.GET("/readyz", readyz(o.Checks))

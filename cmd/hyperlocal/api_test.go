@@ -158,10 +158,10 @@ func TestPings(t *testing.T) {
 			return len(track.Fixes) == 3
 		}, 15*time.Second, 100*time.Millisecond)
 		require.Equal(t, now.Add(-10*time.Second).UnixMilli(), track.Fixes[1].TS)
-		for _, format := range []string{"geojson", "gpx"} {
+		for format, kind := range map[string]string{"geojson": "application/geo+json", "gpx": "application/gpx+xml"} {
 			r := p.do("GET", fmt.Sprintf("/v1/drivers/one/track?format=%s&from=%s", format, url.QueryEscape(now.Add(-time.Minute).Format(time.RFC3339))), nil)
 			r.ok(200, nil)
-			require.Contains(t, r.header.Get("Content-Type"), format)
+			require.Equal(t, kind, r.header.Get("Content-Type"))
 		}
 
 		require.Equal(t, 5.0, p.metric(`hyperlocal_pings_total{verdict="accepted"}`))
@@ -306,7 +306,9 @@ func TestOrderFollowed(t *testing.T) {
 			require.Equal(t, status, f.Data.Status)
 			require.Equal(t, fmt.Sprint(i+2), f.ID)
 			if status == "picked_up" {
-				p.do("POST", "/v1/locations", ping("rider", 12.972, 77.591, time.Now())).ok(200, nil)
+				var v verdictsJSON
+				p.do("POST", "/v1/locations", ping("rider", 12.971, 77.591, time.Now())).ok(200, &v)
+				require.Equal(t, 1, v.Verdicts["accepted"])
 				require.Equal(t, "rider", next("position").Data.DriverID)
 			}
 		}

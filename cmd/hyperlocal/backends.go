@@ -59,9 +59,9 @@ func openStore(ctx context.Context, c config) (persist.Store, error) {
 	return nil, fmt.Errorf("--store %q: want sqlite:PATH or cassandra://[user:password@]host[:port]/keyspace", c.Store)
 }
 
-// openZones reads the zone file; without one every place is in the zone of its
+// readZones reads a zone file; without one every place is in the zone of its
 // geohash cell.
-func openZones(path string) (*geo.Zones, error) {
+func readZones(path string) (*geo.Zones, error) {
 	if path == "" {
 		return geo.NoZones(), nil
 	}

@@ -15,7 +15,9 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/spf13/cobra"
 
+	"hyperlocal/demo"
 	"hyperlocal/web"
+	"hyperlocal/web/page"
 )
 
 func serveCommand() *cobra.Command {
@@ -59,7 +61,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	}
 	defer listener.Close() // again, if the server has closed it: harmless
 
-	zones, err := c.zones()
+	zones, err := openZones(c)
 	if err != nil {
 		return err
 	}
@@ -67,16 +69,20 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	if err != nil {
 		return err
 	}
+	var city *demo.Demo
 	var extra func(*echo.Echo)
-	var startDemo func(ctx context.Context, url string)
 	if c.Demo {
-		if extra, startDemo, err = prepareDemo(ctx, c, p); err != nil {
-			return errors.Join(err, p.close())
+		if city, err = demo.New(demo.Config{Partners: c.DemoPartners, Logger: log}); err == nil {
+			err = stockDemo(ctx, p.inventory, log)
 		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("demo: %w", err), p.close())
+		}
+		extra = demoRoutes(city)
 	}
 	handler, err := web.New(web.Options{
 		Fleet: p.fleet, Tracks: p.store, Zones: p.zones, Inventory: p.inventory, Catalogue: p.store, Orders: p.orders,
-		Locations: p.ingest.Locations, Live: p.hub.Live, OrderEvents: p.hub.OrderEvents, Page: http.NotFoundHandler(),
+		Locations: p.ingest.Locations, Live: p.hub.Live, OrderEvents: p.hub.OrderEvents, Page: page.Handler(),
 		Checks:  map[string]web.Check{"engine": p.engine.Ping, "store": p.store.Ping},
 		Metrics: newMetrics(p), Logger: log, Now: time.Now, Extra: extra,
 	})
@@ -90,9 +96,13 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	go func() { failed <- srv.Serve(listener) }()
 	address := "http://" + listener.Addr().String()
 	fmt.Fprintf(out, "Hyperlocal %s listens at %s\n  engine %s, store %s\n", version, address, hidePassword(c.Engine), hidePassword(c.Store))
-	if startDemo != nil {
-		startDemo(ctx, address)
-		fmt.Fprintf(out, "  the live map of the demo is there; Ctrl-C stops\n")
+	if city != nil {
+		p.work.Go(func() {
+			if err := city.Run(ctx, address); err != nil {
+				log.Error("demo stopped", "err", err)
+			}
+		})
+		fmt.Fprintln(out, "  the demo's live map is at that address; Ctrl-C stops")
 	}
 
 	select {
