@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +14,17 @@ import (
 	"hyperlocal/loadtest"
 )
 
+// city is the largest demo of the tests, read once: the race detector takes
+// seconds to read it.
+var city = sync.OnceValues(func() (*Demo, error) { return New(Config{Partners: 1000}) })
+
 // run runs a demo on a server for a while, in the bubble's time.
 func run(t *testing.T, s *fakeServer, partners int, while time.Duration) *Demo {
 	t.Helper()
-	d, err := New(Config{Partners: partners, Logger: slog.New(slog.DiscardHandler), Transport: inplace.Transport(s)})
+	base, err := city()
 	require.NoError(t, err)
+	d := &Demo{traces: base.traces, anchors: base.anchors, stores: base.stores}
+	d.cfg = Config{Partners: partners, Logger: slog.New(slog.DiscardHandler), Transport: inplace.Transport(s)}
 	ctx, cancel := context.WithTimeout(t.Context(), while)
 	defer cancel()
 	require.NoError(t, d.Run(ctx, "http://demo"))
