@@ -43,6 +43,8 @@ func (j *journal) compactLoop() {
 // compact begins a new segment, writes a snapshot of everything before it, and
 // removes what that replaces.
 func (j *journal) compact() error {
+	j.compacting.Lock()
+	defer j.compacting.Unlock()
 	number, firstSeq, err := j.rotate()
 	if err != nil {
 		return err

@@ -113,14 +113,7 @@ type database struct {
 // to stop its goroutines.
 func Open(opt Options) (*Engine, error) {
 	opt = opt.withDefaults()
-	db := &database{
-		hub:  newHub(opt.SubscriptionBuffer),
-		now:  opt.Now,
-		stop: make(chan struct{}),
-	}
-	for i := range db.shards {
-		db.shards[i].init()
-	}
+	db := newDatabase(opt)
 	if opt.Dir != "" {
 		j, err := openJournal(db, opt)
 		if err != nil {
@@ -132,6 +125,18 @@ func Open(opt Options) (*Engine, error) {
 	}
 	db.wg.Go(db.expireLoop)
 	return &Engine{database: db}, nil
+}
+
+func newDatabase(opt Options) *database {
+	db := &database{
+		hub:  newHub(opt.SubscriptionBuffer),
+		now:  opt.Now,
+		stop: make(chan struct{}),
+	}
+	for i := range db.shards {
+		db.shards[i].init()
+	}
+	return db
 }
 
 // Durable returns a view of the same data set whose writes return only when

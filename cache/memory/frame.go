@@ -21,6 +21,7 @@ const frameHeader = 16
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 var (
+	errHeader   = errors.New("header is damaged")
 	errFrame    = errors.New("frame is damaged")
 	errTooLarge = errors.New("record exceeds 4 GiB")
 )
@@ -64,6 +65,19 @@ type frameReader struct {
 	offset int64 // of the next frame
 	size   int64 // of the file
 	buf    []byte
+}
+
+// header reads what comes before the first frame.
+func (f *frameReader) header(n int64) ([]byte, error) {
+	if f.size < n {
+		return nil, errHeader
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(f.r, b); err != nil {
+		return nil, err
+	}
+	f.offset = n
+	return b, nil
 }
 
 // next returns io.EOF at the end and errFrame for what is not a whole frame.

@@ -64,6 +64,8 @@ type journal struct {
 	batch    *batch // of the records in buf
 	fallback *batch // for whoever waits while the journal has failed
 
+	compacting sync.Mutex // one compaction at a time; taken before io
+
 	io       sync.Mutex // guards the rest: the files
 	segment  *segment
 	number   uint64 // the greatest ever given to a segment

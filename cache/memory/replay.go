@@ -29,6 +29,7 @@ type recovered struct {
 	nextSegment uint64
 	nextSeq     uint64
 	snapshotSeq uint64 // the greatest that is part of the snapshot
+	records     int    // in the last segment
 	logBytes    int64
 	segments    int
 	obsolete    []string // files that a snapshot has made superfluous
@@ -41,7 +42,7 @@ func (j *journal) recover() (recovered, error) {
 		return recovered{}, err
 	}
 	r := recovered{nextSegment: 1, nextSeq: 1, obsolete: l.temps}
-	if err := j.loadSnapshot(&r, l); err != nil {
+	if err := j.newestSnapshot(&r, l); err != nil {
 		return r, err
 	}
 	for i, n := range l.segments {
@@ -62,10 +63,10 @@ func (j *journal) recover() (recovered, error) {
 	return r, nil
 }
 
-// loadSnapshot reads the newest snapshot that can be read. Going back to an
+// newestSnapshot reads the newest snapshot that can be read. Going back to an
 // older one loses nothing as long as the segments since then are there, which
 // recover goes on to check.
-func (j *journal) loadSnapshot(r *recovered, l listing) error {
+func (j *journal) newestSnapshot(r *recovered, l listing) error {
 	var damage error
 	for i := len(l.snapshots) - 1; i >= 0; i-- {
 		path := snapshotPath(j.dir, l.snapshots[i])
@@ -98,6 +99,29 @@ func (j *journal) loadSnapshot(r *recovered, l listing) error {
 	return nil
 }
 
+var errSequence = errors.New("record is out of sequence")
+
+// corruptAt names the file and the place of a damage. Other errors stay.
+func corruptAt(path string, offset int64, err error) error {
+	if !isDamage(err) {
+		return err
+	}
+	if errors.Is(err, errHeader) {
+		offset = 0
+	}
+	return &CorruptError{File: path, Offset: offset, Detail: err.Error()}
+}
+
+// isDamage says that an error is about what a file holds, not about reading it.
+func isDamage(err error) bool {
+	for _, damage := range []error{errHeader, errFrame, errEffect, errSequence, errSnapshotEnd} {
+		if errors.Is(err, damage) {
+			return true
+		}
+	}
+	return false
+}
+
 // replaySegment applies one segment. Only in the last one may a tail be torn.
 func (j *journal) replaySegment(r *recovered, number uint64, last bool) error {
 	path := segmentPath(j.dir, number)
@@ -110,68 +134,63 @@ func (j *journal) replaySegment(r *recovered, number uint64, last bool) error {
 	if err != nil {
 		return err
 	}
-	size := info.Size()
-	if last && size < segmentHeader {
+	frames := &frameReader{r: bufio.NewReaderSize(f, 1<<20), size: info.Size()}
+	err = r.replaySegment(j.db, frames, number)
+	if last && frames.size <= segmentHeader && errors.Is(err, errHeader) {
 		return nil // its creation was cut short; it will be made anew
 	}
-	in := bufio.NewReaderSize(f, 1<<20)
-	head := make([]byte, segmentHeader)
-	if _, err := io.ReadFull(in, head); err != nil {
-		return &CorruptError{File: path, Detail: "header is cut short"}
+	if last && errors.Is(err, errFrame) {
+		err = j.cutTail(path, frames.offset, frames.size, r.nextSeq)
 	}
-	n, firstSeq, ok := decodeSegmentHeader(head)
-	switch {
-	case !ok && last && size == segmentHeader:
-		return nil
-	case !ok || n != number:
-		return &CorruptError{File: path, Detail: "header is damaged"}
-	case firstSeq != r.nextSeq && firstSeq != r.snapshotSeq+1:
-		return &CorruptError{File: path, Detail: fmt.Sprintf("begins with record %d, expected %d", firstSeq, r.nextSeq)}
+	if err != nil {
+		return corruptAt(path, frames.offset, err)
 	}
-	r.nextSeq = firstSeq
-	frames := &frameReader{r: in, offset: segmentHeader, size: size}
-	err = j.replayFrames(r, frames)
 	r.logBytes += frames.offset
 	r.segments++
-	if firstSeq != r.nextSeq || !last {
-		r.nextSegment++ // else it has no records: its number is used again
+	if r.records > 0 || !last {
+		r.nextSegment++ // else it is empty, and its number is used again
 	}
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, errFrame) && last:
-		return j.cutTail(path, frames.offset, size, r.nextSeq)
-	case errors.Is(err, errFrame) || errors.Is(err, errEffect) || errors.Is(err, errSequence):
-		return &CorruptError{File: path, Offset: frames.offset, Detail: err.Error()}
-	}
-	return err
+	return nil
 }
 
-var errSequence = errors.New("record is out of sequence")
+// replaySegment applies the records of a segment up to its end or the first
+// damage, which is at frames.offset.
+func (r *recovered) replaySegment(db *database, frames *frameReader, number uint64) error {
+	head, err := frames.header(segmentHeader)
+	if err != nil {
+		return err
+	}
+	n, firstSeq, ok := decodeSegmentHeader(head)
+	if !ok || n != number {
+		return errHeader
+	}
+	if firstSeq != r.nextSeq && firstSeq != r.snapshotSeq+1 {
+		return fmt.Errorf("%w: begins with %d, expected %d", errSequence, firstSeq, r.nextSeq)
+	}
+	r.nextSeq, r.records = firstSeq, 0
+	return r.replayFrames(db, frames)
+}
 
-// replayFrames applies records until the end of the file or the first damage,
-// at frames.offset.
-func (j *journal) replayFrames(r *recovered, frames *frameReader) error {
+func (r *recovered) replayFrames(db *database, frames *frameReader) error {
 	for {
 		start := frames.offset
 		seq, payload, err := frames.next()
-		if err == io.EOF {
+		switch {
+		case err == io.EOF:
 			return nil
-		}
-		if err == nil && isMark(payload) {
+		case err == nil && isMark(payload):
 			continue
-		}
-		if err == nil && seq != r.nextSeq {
-			err = errSequence
-		}
-		if err == nil {
-			err = j.db.replay(payload, &seq)
+		case err == nil && seq != r.nextSeq:
+			err = fmt.Errorf("%w: %d, expected %d", errSequence, seq, r.nextSeq)
+		case err == nil:
+			err = db.replay(payload, &seq)
 		}
 		if err != nil {
 			frames.offset = start
 			return err
 		}
 		r.nextSeq++
+		r.records++
 	}
 }
 
@@ -190,8 +209,7 @@ func (j *journal) cutTail(path string, offset, size int64, next uint64) error {
 	for i := 1; i < len(tail); i++ {
 		seq, payload, _, ok := parseFrame(tail[i:])
 		if ok && isMark(payload) && seq >= next {
-			return &CorruptError{File: path, Offset: offset,
-				Detail: fmt.Sprintf("record %d is damaged, and what follows shows that it was on disk", next)}
+			return fmt.Errorf("%w: record %d, which what follows shows to have been on disk", errFrame, next)
 		}
 	}
 	j.log.Warn("journal ends in a record that was never completed; cutting it off",

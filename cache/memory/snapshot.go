@@ -165,34 +165,31 @@ func (db *database) readSnapshot(path string) (number, firstSeq uint64, err erro
 	if err != nil {
 		return 0, 0, err
 	}
-	r := bufio.NewReaderSize(f, 1<<20)
-	head := make([]byte, snapshotHeader)
-	if _, err := io.ReadFull(r, head); err != nil {
-		return 0, 0, &CorruptError{File: path, Detail: "header is cut short"}
-	}
-	number, firstSeq, err = decodeSnapshotHeader(head)
+	frames := &frameReader{r: bufio.NewReaderSize(f, 1<<20), size: info.Size()}
+	number, firstSeq, err = db.loadSnapshot(frames)
+	return number, firstSeq, corruptAt(path, frames.offset, err)
+}
+
+func (db *database) loadSnapshot(frames *frameReader) (number, firstSeq uint64, err error) {
+	head, err := frames.header(snapshotHeader)
 	if err != nil {
-		return 0, 0, &CorruptError{File: path, Detail: err.Error()}
-	}
-	frames := &frameReader{r: r, offset: snapshotHeader, size: info.Size()}
-	if err := db.readFrames(frames); err != nil {
-		if errors.Is(err, errFrame) || errors.Is(err, errEffect) || errors.Is(err, errSnapshotEnd) {
-			err = &CorruptError{File: path, Offset: frames.offset, Detail: err.Error()}
-		}
 		return 0, 0, err
 	}
-	return number, firstSeq, nil
+	if number, firstSeq, err = decodeSnapshotHeader(head); err != nil {
+		return 0, 0, err
+	}
+	return number, firstSeq, db.readFrames(frames)
 }
 
 func decodeSnapshotHeader(b []byte) (number, firstSeq uint64, err error) {
 	if string(b[:8]) != snapshotMagic {
-		return 0, 0, errors.New("not a snapshot of a version this engine knows")
+		return 0, 0, fmt.Errorf("%w: not a snapshot of a version this engine knows", errHeader)
 	}
 	if crc32.Checksum(b[:28], castagnoli) != binary.LittleEndian.Uint32(b[28:]) {
-		return 0, 0, errors.New("header is damaged")
+		return 0, 0, errHeader
 	}
 	if n := binary.LittleEndian.Uint32(b[24:]); n != shardCount {
-		return 0, 0, fmt.Errorf("made with %d shards, this engine has %d", n, shardCount)
+		return 0, 0, fmt.Errorf("%w: made with %d shards, this engine has %d", errHeader, n, shardCount)
 	}
 	return binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:]), nil
 }

@@ -1,0 +1,184 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"hyperlocal/cache"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(childDirEnv); dir != "" {
+		writeUntilKilled(dir)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// open opens an engine that the test need not close.
+func open(t testing.TB, opt Options) *Engine {
+	t.Helper()
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	e, err := Open(opt)
+	require.NoError(t, err)
+	t.Cleanup(func() { e.Close() })
+	return e
+}
+
+func always(e *Engine) cache.Engine { return e.Durable(cache.Always) }
+
+// state renders every key of an engine, so that two engines can be compared.
+func state(t testing.TB, e *Engine) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	for i := range e.shards {
+		s := &e.shards[i]
+		s.mu.RLock()
+		for key, it := range s.keys {
+			require.Equal(t, key, it.key)
+			all[key] = fmt.Sprintf("%s expires %d", render(it.value), it.expireAt)
+		}
+		s.mu.RUnlock()
+	}
+	return all
+}
+
+func render(v value) string {
+	switch v := v.(type) {
+	case *text:
+		return fmt.Sprintf("string %q", v.s)
+	case *hash:
+		var b bytes.Buffer
+		for _, f := range slices.Sorted(maps.Keys(v.fields)) {
+			fmt.Fprintf(&b, "%q=%q ", f, v.fields[f])
+		}
+		return "hash " + b.String()
+	case *zset:
+		return fmt.Sprint("zset ", v.rangeByScore(cache.ScoreRange{Min: negInf, Max: inf}))
+	case *stream:
+		var b bytes.Buffer
+		for _, e := range v.between(streamID{}, maxStreamID) {
+			fmt.Fprint(&b, e.unpack(), " ")
+		}
+		return fmt.Sprint("stream ", b.String(), " last ", v.last)
+	}
+	return "unknown"
+}
+
+// testDisk is the file system with a log of what it does, and with faults.
+type testDisk struct {
+	osDisk
+	mu      sync.Mutex
+	syncs   int
+	room    int64 // bytes until ENOSPC; negative: no limit
+	failing error // of every fsync, while set
+	gate    chan struct{}
+	entered chan struct{}
+}
+
+func newTestDisk() *testDisk { return &testDisk{room: -1} }
+
+func (d *testDisk) set(change func(d *testDisk)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change(d)
+}
+
+func (d *testDisk) syncCount() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.syncs
+}
+
+func (d *testDisk) create(path string) (diskFile, error) {
+	f, err := d.osDisk.create(path)
+	if err != nil {
+		return nil, err
+	}
+	return &testFile{diskFile: f, disk: d}, nil
+}
+
+type testFile struct {
+	diskFile
+	disk *testDisk
+}
+
+// Write writes as much as there is room for.
+func (f *testFile) Write(b []byte) (int, error) {
+	f.disk.mu.Lock()
+	defer f.disk.mu.Unlock()
+	if f.disk.room < 0 {
+		return f.diskFile.Write(b)
+	}
+	n := min(int64(len(b)), f.disk.room)
+	f.disk.room -= n
+	written, err := f.diskFile.Write(b[:n])
+	if err == nil && n < int64(len(b)) {
+		err = syscall.ENOSPC
+	}
+	return written, err
+}
+
+func (f *testFile) Sync() error {
+	f.disk.mu.Lock()
+	f.disk.syncs++
+	err, gate, entered := f.disk.failing, f.disk.gate, f.disk.entered
+	f.disk.mu.Unlock()
+	if gate != nil {
+		entered <- struct{}{}
+		<-gate
+	}
+	if err != nil {
+		return err
+	}
+	return f.diskFile.Sync()
+}
+
+// crash copies an engine's directory as a crash would leave it: without Close,
+// but not in the middle of a compaction.
+func crash(t testing.TB, e *Engine) string {
+	t.Helper()
+	e.journal.compacting.Lock()
+	defer e.journal.compacting.Unlock()
+	e.journal.io.Lock()
+	defer e.journal.io.Unlock()
+	return copyDir(t, e.journal.dir)
+}
+
+func copyDir(t testing.TB, from string) string {
+	t.Helper()
+	to := t.TempDir()
+	entries, err := os.ReadDir(from)
+	require.NoError(t, err)
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(from, e.Name()))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(to, e.Name()), b, 0o600))
+	}
+	return to
+}
+
+// newest returns the last file of a kind in a journal's directory.
+func newest(t testing.TB, dir, prefix string) string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, prefix+"*"))
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	return slices.Max(paths)
+}
+
+var ctx = context.Background()

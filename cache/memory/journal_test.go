@@ -1,0 +1,433 @@
+package memory
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"hyperlocal/cache"
+)
+
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	clock := time.UnixMilli(1_700_000_000_000)
+	opt := Options{Dir: dir, Now: func() time.Time { return clock }}
+	e := open(t, opt)
+	fill(t, e, 300)
+	want := state(t, e)
+	require.NoError(t, e.Close())
+
+	e = open(t, opt)
+	require.Equal(t, want, state(t, e))
+	require.NoError(t, e.journal.compact())
+	require.NoError(t, e.Close())
+
+	e = open(t, opt)
+	require.Equal(t, want, state(t, e))
+	id, err := e.XAdd(ctx, "stream:3", "1699999999000-*", 0, cache.Field{Name: "after", Value: "trim"})
+	require.ErrorIs(t, err, cache.ErrStreamID, "a stream's last id outlives a restart, got %s", id)
+}
+
+// fill writes something of each type, n times over.
+func fill(t testing.TB, e *Engine, n int) {
+	t.Helper()
+	for i := range n {
+		k := strconv.Itoa(i % 17)
+		v := strconv.Itoa(i)
+		_, err := e.Set(ctx, "string:"+k, v, cache.SetOptions{TTL: time.Duration(i%3) * time.Hour})
+		require.NoError(t, err)
+		_, err = e.HSet(ctx, "hash:"+k, cache.Field{Name: v, Value: "x\x00\xff" + v}, cache.Field{Name: "n", Value: v})
+		require.NoError(t, err)
+		_, err = e.HIncrBy(ctx, "hash:"+k, "n", int64(i))
+		require.NoError(t, err)
+		_, err = e.ZAdd(ctx, "zset:"+k, cache.Member{Name: v, Score: float64(i) / 3})
+		require.NoError(t, err)
+		_, err = e.GeoAdd(ctx, "geo:"+k, cache.GeoMember{Name: v, Lat: float64(i % 80), Lon: float64(i % 170)})
+		require.NoError(t, err)
+		_, err = e.XAdd(ctx, "stream:"+k, "*", i%5, cache.Field{Name: "f", Value: v}, cache.Field{Name: "f", Value: ""})
+		require.NoError(t, err)
+		if i%11 == 0 {
+			_, err = e.Del(ctx, "zset:"+k, "hash:"+k, "missing")
+			require.NoError(t, err)
+		}
+	}
+	_, err := e.XTrim(ctx, "stream:3", "9999999999999")
+	require.NoError(t, err)
+}
+
+// What a reopened engine holds is what it held, whatever was done, with
+// compactions, expiries and changes of type in between.
+func TestReopenAfterRandomOperations(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, err := os.MkdirTemp(t.TempDir(), "")
+		require.NoError(rt, err)
+		clock := time.UnixMilli(1_700_000_000_000)
+		opt := Options{Dir: dir, Now: func() time.Time { return clock }, Logger: slog.New(slog.DiscardHandler)}
+		e, err := Open(opt)
+		require.NoError(rt, err)
+		defer func() { e.Close() }()
+
+		keys := rapid.SampledFrom([]string{"a", "b", "c{t}", "d{t}", "e"})
+		names := rapid.SampledFrom([]string{"", "x", "y", "z"})
+		numbers := rapid.IntRange(-3, 3)
+		ops := map[string]func(k string){
+			"set": func(k string) {
+				ttl := time.Duration(rapid.IntRange(0, 3).Draw(rt, "ttl")) * time.Second
+				e.Set(ctx, k, names.Draw(rt, "v"), cache.SetOptions{TTL: ttl})
+			},
+			"incr": func(k string) { e.IncrBy(ctx, k, int64(numbers.Draw(rt, "by"))) },
+			"hset": func(k string) {
+				e.HSet(ctx, k, cache.Field{Name: names.Draw(rt, "f"), Value: names.Draw(rt, "v")})
+			},
+			"hincr": func(k string) { e.HIncrBy(ctx, k, names.Draw(rt, "f"), 1) },
+			"hdel":  func(k string) { e.HDel(ctx, k, names.Draw(rt, "f"), names.Draw(rt, "f")) },
+			"zadd": func(k string) {
+				e.ZAdd(ctx, k, cache.Member{Name: names.Draw(rt, "m"), Score: float64(numbers.Draw(rt, "s"))})
+			},
+			"zrem":   func(k string) { e.ZRem(ctx, k, names.Draw(rt, "m")) },
+			"xadd":   func(k string) { e.XAdd(ctx, k, "*", rapid.IntRange(0, 3).Draw(rt, "maxlen"), cache.Field{Name: "f"}) },
+			"xtrim":  func(k string) { e.XTrim(ctx, k, strconv.FormatInt(clock.UnixMilli(), 10)) },
+			"del":    func(k string) { e.Del(ctx, k, "e") },
+			"expire": func(k string) { e.Expire(ctx, k, time.Duration(numbers.Draw(rt, "s"))*time.Second) },
+			"script": func(k string) {
+				e.Run(ctx, moveScript, []string{"c{t}", "d{t}"}, []string{names.Draw(rt, "f")})
+			},
+			"time":    func(string) { clock = clock.Add(700 * time.Millisecond) },
+			"collect": func(string) { e.expireSome() },
+			"compact": func(string) { require.NoError(rt, e.journal.compact()) },
+			"reopen": func(string) {
+				want := state(t, e)
+				require.NoError(rt, e.Close())
+				e, err = Open(opt)
+				require.NoError(rt, err)
+				require.Equal(rt, want, state(t, e))
+			},
+		}
+		actions := make(map[string]func(*rapid.T))
+		for name, op := range ops {
+			actions[name] = func(*rapid.T) { op(keys.Draw(rt, "key")) }
+		}
+		rt.Repeat(actions)
+		ops["reopen"]("")
+	})
+}
+
+// moveScript moves a field from one hash to another, then may fail.
+var moveScript = &cache.Script{Name: "move", Go: func(tx cache.Tx, keys, args []string) cache.Value {
+	if v := tx.HGet(keys[0], args[0]); v.OK {
+		tx.HDel(keys[0], args[0])
+		tx.HSet(keys[1], args[0], v.Str)
+		return cache.Int(1)
+	}
+	if args[0] == "z" {
+		tx.HSet(keys[1], "before", "the failure")
+		panic("on purpose")
+	}
+	return cache.Int(0)
+}}
+
+// Every prefix of the file is what a crash may leave. The records that are
+// whole must be there, the torn one must not be there in part, and what is
+// written afterwards must survive the next start.
+func TestTornTailAtEveryOffset(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir})
+	_, err := always(e).Set(ctx, "first", "1", cache.SetOptions{})
+	require.NoError(t, err)
+	before, err := os.ReadFile(newest(t, dir, segmentPrefix))
+	require.NoError(t, err)
+	pair := &cache.Script{Name: "pair", Go: func(tx cache.Tx, keys, _ []string) cache.Value {
+		tx.HSet(keys[0], "f", "v")
+		tx.ZAdd(keys[1], "m", 2)
+		return cache.Value{}
+	}}
+	_, err = always(e).Run(ctx, pair, []string{"h{t}", "z{t}"}, nil)
+	require.NoError(t, err)
+	after, err := os.ReadFile(newest(t, dir, segmentPrefix))
+	require.NoError(t, err)
+	require.NoError(t, e.Close())
+
+	for size := len(before); size <= len(after); size++ {
+		var log bytes.Buffer
+		torn := copyDir(t, dir)
+		path := newest(t, torn, segmentPrefix)
+		require.NoError(t, os.WriteFile(path, after[:size], 0o600))
+		e, err := Open(Options{Dir: torn, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		require.NoError(t, err, "%d bytes", size)
+		want := []string{"first"}
+		if size == len(after) {
+			want = []string{"first", "h{t}", "z{t}"}
+		}
+		n, err := e.Exists(ctx, "first", "h{t}", "z{t}")
+		require.NoError(t, err)
+		require.EqualValues(t, len(want), n, "%d bytes", size)
+		whole := size == len(before) || size == len(before)+markSize || size == len(after)
+		require.Equal(t, !whole, bytes.Contains(log.Bytes(), []byte("cutting it off")), "%d bytes: %s", size, &log)
+
+		_, err = always(e).Set(ctx, "later", "2", cache.SetOptions{})
+		require.NoError(t, err)
+		require.NoError(t, e.Close())
+		e = open(t, Options{Dir: torn})
+		again, err := e.Exists(ctx, "first", "h{t}", "z{t}", "later")
+		require.NoError(t, err)
+		require.EqualValues(t, n+1, again, "%d bytes", size)
+		require.NoError(t, e.Close())
+	}
+}
+
+// A segment whose creation was cut short has no records; it is made anew.
+func TestTornHeader(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir})
+	fill(t, e, 20)
+	want := state(t, e)
+	require.NoError(t, e.Close())
+	for size := range segmentHeader + 1 {
+		torn := copyDir(t, dir)
+		header := encodeSegmentHeader(2, 99)
+		if size == segmentHeader {
+			header[20] ^= 1
+		}
+		require.NoError(t, os.WriteFile(segmentPath(torn, 2), header[:size], 0o600))
+		e := open(t, Options{Dir: torn})
+		require.Equal(t, want, state(t, e), "%d bytes", size)
+		require.NoError(t, e.Close())
+	}
+}
+
+// One flipped bit anywhere in what was fsynced before something else was
+// written is refused, naming the file and where.
+func TestCorruptMiddle(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir})
+	var ends []int64
+	for i := range 3 {
+		_, err := always(e).Set(ctx, fmt.Sprint("key", i), "value", cache.SetOptions{})
+		require.NoError(t, err)
+		info, err := os.Stat(newest(t, dir, segmentPrefix))
+		require.NoError(t, err)
+		ends = append(ends, info.Size())
+	}
+	require.NoError(t, e.Close())
+	whole, err := os.ReadFile(newest(t, dir, segmentPrefix))
+	require.NoError(t, err)
+
+	for at := range ends[1] {
+		bad := copyDir(t, dir)
+		path := newest(t, bad, segmentPrefix)
+		b := bytes.Clone(whole)
+		b[at] ^= 0x10
+		require.NoError(t, os.WriteFile(path, b, 0o600))
+		_, err := Open(Options{Dir: bad, Logger: slog.New(slog.DiscardHandler)})
+		// The last mark before the damage proves nothing any more, but the
+		// third write's says that the first two were on disk.
+		var corrupt *CorruptError
+		require.ErrorAs(t, err, &corrupt, "bit at %d of %d", at, len(b))
+		require.Equal(t, path, corrupt.File)
+		require.LessOrEqual(t, corrupt.Offset, at)
+		require.ErrorContains(t, err, path)
+		unchanged, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, b, unchanged, "a refused file is left alone")
+	}
+}
+
+// In a segment that was followed by another nothing may be torn.
+func TestTornTailOfAnOlderSegment(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		e := open(t, Options{Dir: dir})
+		_, err := e.IncrBy(ctx, "n", 1)
+		require.NoError(t, err)
+		require.NoError(t, e.Close())
+	}
+	path := segmentPath(dir, 1)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, b[:len(b)-1], 0o600))
+	_, err = Open(Options{Dir: dir})
+	var corrupt *CorruptError
+	require.ErrorAs(t, err, &corrupt)
+	require.Equal(t, path, corrupt.File)
+
+	require.NoError(t, os.WriteFile(path, b[:segmentHeader], 0o600))
+	_, err = Open(Options{Dir: dir})
+	require.ErrorAs(t, err, &corrupt, "records are missing at the end of the first")
+	require.NoError(t, os.Remove(path))
+	_, err = Open(Options{Dir: dir})
+	require.ErrorAs(t, err, &corrupt, "the first is missing")
+	require.Equal(t, path, corrupt.File)
+}
+
+// Restarts without writes leave no trail of empty segments.
+func TestRestartsDoNotPileUpSegments(t *testing.T) {
+	dir := t.TempDir()
+	for range 5 {
+		require.NoError(t, open(t, Options{Dir: dir}).Close())
+	}
+	l, err := listDir(dir)
+	require.NoError(t, err)
+	require.Equal(t, []uint64{1}, l.segments)
+}
+
+func TestDirectoryIsLocked(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir})
+	_, err := Open(Options{Dir: dir})
+	require.ErrorIs(t, err, ErrDirInUse)
+	require.ErrorContains(t, err, dir)
+	require.NoError(t, e.Close())
+	open(t, Options{Dir: dir})
+}
+
+// While one fsync runs, many writers gather for the next.
+func TestGroupCommit(t *testing.T) {
+	d := newTestDisk()
+	e := open(t, Options{Dir: t.TempDir(), disk: d})
+	before := d.syncCount()
+	gate, entered := make(chan struct{}), make(chan struct{}, 1)
+	d.set(func(d *testDisk) { d.gate, d.entered = gate, entered })
+
+	const writers = 64
+	var wg sync.WaitGroup
+	write := func(i int) {
+		wg.Go(func() {
+			n, err := always(e).HIncrBy(ctx, fmt.Sprint("h", i), "f", 1)
+			if err != nil || n != 1 {
+				t.Errorf("writer %d: %d, %v", i, n, err)
+			}
+		})
+	}
+	write(0)
+	<-entered // the first fsync has begun and does not end
+	seq := e.journal.seq
+	for i := range writers {
+		write(i + 1)
+	}
+	require.Eventually(t, func() bool {
+		e.journal.mu.Lock()
+		defer e.journal.mu.Unlock()
+		return e.journal.seq == seq+writers
+	}, 10*time.Second, time.Millisecond)
+	d.set(func(d *testDisk) { d.gate = nil })
+	close(gate)
+	wg.Wait()
+	require.Equal(t, before+2, d.syncCount(), "one fsync for the first, one for all others")
+}
+
+// EverySecond does not wait for the disk; Ephemeral never reaches it.
+func TestDurabilityOfEachWrite(t *testing.T) {
+	dir := t.TempDir()
+	d := newTestDisk()
+	e := open(t, Options{Dir: dir, disk: d})
+	before := d.syncCount()
+	_, err := e.HSet(ctx, "h", cache.Field{Name: "lazy", Value: "1"})
+	require.NoError(t, err)
+	_, err = e.Durable(cache.Ephemeral).HSet(ctx, "h", cache.Field{Name: "fleeting", Value: "1"})
+	require.NoError(t, err)
+	require.Equal(t, before, d.syncCount())
+	_, err = always(e).HSet(ctx, "h", cache.Field{Name: "firm", Value: "1"})
+	require.NoError(t, err)
+
+	crashed := open(t, Options{Dir: crash(t, e)})
+	fields, err := crashed.HGetAll(ctx, "h")
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"lazy": "1", "firm": "1"}, fields)
+}
+
+// An ephemeral removal must not let what was there before join what is
+// journaled after it.
+func TestEphemeralRemovalIsJournaled(t *testing.T) {
+	dir := t.TempDir()
+	clock := time.UnixMilli(1_700_000_000_000)
+	opt := Options{Dir: dir, Now: func() time.Time { return clock }}
+	e := open(t, opt)
+	fleeting := e.Durable(cache.Ephemeral)
+	for _, k := range []string{"deleted", "emptied", "retyped", "expired"} {
+		_, err := e.HSet(ctx, k, cache.Field{Name: "old", Value: "1"})
+		require.NoError(t, err)
+	}
+	_, err := e.Expire(ctx, "expired", time.Second)
+	require.NoError(t, err)
+	clock = clock.Add(2 * time.Second)
+
+	_, err = fleeting.Del(ctx, "deleted")
+	require.NoError(t, err)
+	_, err = fleeting.HDel(ctx, "emptied", "old")
+	require.NoError(t, err)
+	_, err = fleeting.Set(ctx, "retyped", "text", cache.SetOptions{})
+	require.NoError(t, err)
+	_, err = fleeting.Del(ctx, "retyped")
+	require.NoError(t, err)
+	_, err = fleeting.HSet(ctx, "expired", cache.Field{Name: "fleeting"})
+	require.NoError(t, err)
+	for _, k := range []string{"deleted", "emptied", "retyped", "expired"} {
+		_, err := always(e).ZAdd(ctx, k+"2", cache.Member{Name: "m"})
+		require.NoError(t, err)
+		_, err = always(e).HSet(ctx, k, cache.Field{Name: "new", Value: "1"})
+		require.NoError(t, err)
+	}
+
+	opt.Dir = crash(t, e)
+	crashed := open(t, opt)
+	for _, k := range []string{"deleted", "emptied", "retyped", "expired"} {
+		fields, err := crashed.HGetAll(ctx, k)
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"new": "1"}, fields, k)
+	}
+}
+
+// Whoever asks for Always and finds that another has done the work already
+// must not be told so before that is on disk.
+func TestAlwaysWaitsForWhatItSaw(t *testing.T) {
+	d := newTestDisk()
+	e := open(t, Options{Dir: t.TempDir(), disk: d})
+	before := d.syncCount()
+	_, err := e.Set(ctx, "done", "1", cache.SetOptions{})
+	require.NoError(t, err)
+	require.Equal(t, before, d.syncCount())
+	wrote, err := always(e).Set(ctx, "done", "2", cache.SetOptions{NX: true})
+	require.NoError(t, err)
+	require.False(t, wrote)
+	require.Equal(t, before+1, d.syncCount())
+	_, err = always(e).Set(ctx, "done", "2", cache.SetOptions{NX: true})
+	require.NoError(t, err)
+	require.Equal(t, before+1, d.syncCount(), "it is on disk by now")
+}
+
+// RunAll waits once.
+func TestRunAllSharesAnFsync(t *testing.T) {
+	d := newTestDisk()
+	e := open(t, Options{Dir: t.TempDir(), disk: d})
+	gate, entered := make(chan struct{}), make(chan struct{}, 1)
+	d.set(func(d *testDisk) { d.gate, d.entered = gate, entered })
+	calls := make([]cache.Call, 100)
+	for i := range calls {
+		calls[i] = cache.Call{Script: moveScript, Keys: []string{fmt.Sprint("k", i)}, Args: []string{"f"}}
+		_, err := e.HSet(ctx, calls[i].Keys[0], cache.Field{Name: "f"})
+		require.NoError(t, err)
+		calls[i].Keys = append(calls[i].Keys, calls[i].Keys[0])
+	}
+	results := make(chan []cache.Result)
+	go func() { results <- always(e).RunAll(ctx, calls) }()
+	<-entered
+	before := d.syncCount()
+	d.set(func(d *testDisk) { d.gate = nil })
+	close(gate)
+	for _, r := range <-results {
+		require.NoError(t, r.Err)
+		require.Equal(t, cache.Int(1), r.Value)
+	}
+	require.LessOrEqual(t, d.syncCount(), before+1)
+}
+
+var errDisk = errors.New("input/output error")

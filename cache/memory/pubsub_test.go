@@ -1,0 +1,181 @@
+package memory
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"hyperlocal/cache"
+)
+
+func subscribe(t testing.TB, e *Engine, channels ...string) cache.Subscription {
+	t.Helper()
+	sub, err := e.Subscribe(ctx, channels...)
+	require.NoError(t, err)
+	return sub
+}
+
+// drain reads what is in the buffer.
+func drain(sub cache.Subscription) (payloads []string) {
+	for {
+		select {
+		case m := <-sub.C():
+			if m.Lost {
+				m.Payload = "LOST"
+			}
+			payloads = append(payloads, m.Payload)
+		default:
+			return payloads
+		}
+	}
+}
+
+func TestSlowSubscriberIsToldOnce(t *testing.T) {
+	e := open(t, Options{SubscriptionBuffer: 3})
+	sub := subscribe(t, e, "c")
+	publish := func(from, to int) {
+		for i := from; i <= to; i++ {
+			_, err := e.Publish(ctx, "c", fmt.Sprint(i))
+			require.NoError(t, err)
+		}
+	}
+	publish(1, 10)
+	require.Equal(t, "1", (<-sub.C()).Payload)
+	require.Equal(t, "2", (<-sub.C()).Payload)
+	publish(11, 12) // one place is free again
+	require.Equal(t, []string{"3", "LOST", "11", "LOST"}, drain(sub))
+	publish(13, 15)
+	require.Equal(t, []string{"13", "14", "15"}, drain(sub))
+}
+
+var announce = &cache.Script{Name: "announce", Go: func(tx cache.Tx, keys, args []string) cache.Value {
+	tx.HIncrBy(keys[0], "n", 1)
+	tx.Publish(args[0], args[1])
+	return cache.Value{}
+}}
+
+// A durable script's publication waits for the disk, and what is published
+// after it on the same tag waits behind it, though nobody asked for that.
+func TestPublicationsWaitForTheDisk(t *testing.T) {
+	d := newTestDisk()
+	e := open(t, Options{Dir: t.TempDir(), disk: d})
+	sub := subscribe(t, e, "c{t}")
+	gate, entered := make(chan struct{}), make(chan struct{}, 4)
+	d.set(func(d *testDisk) { d.gate, d.entered = gate, entered })
+
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		_, err := always(e).Run(ctx, announce, []string{"k{t}"}, []string{"c{t}", "durable"})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-entered
+	wg.Go(func() {
+		n, err := e.Publish(ctx, "c{t}", "plain")
+		if err != nil || n != 1 {
+			t.Error(n, err)
+		}
+	})
+	s := e.shardOf("c{t}")
+	require.Eventually(t, func() bool { return s.queued.Load() == 2 }, wait, tick)
+	n, err := e.HIncrBy(ctx, "k{t}", "n", 0)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n, "readers see the write")
+	require.Empty(t, drain(sub), "subscribers do not hear of it")
+
+	d.set(func(d *testDisk) { d.gate = nil })
+	close(gate)
+	wg.Wait()
+	require.Equal(t, []string{"durable", "plain"}, drain(sub))
+	require.Zero(t, s.queued.Load())
+}
+
+// What never became durable is not announced, but its listeners are told that
+// they may have missed something.
+func TestPublicationsOfAFailedWriteAreLost(t *testing.T) {
+	d := newTestDisk()
+	e := open(t, Options{Dir: t.TempDir(), disk: d})
+	sub := subscribe(t, e, "c{t}")
+	d.set(func(d *testDisk) { d.failing = errDisk })
+	_, err := always(e).Run(ctx, announce, []string{"k{t}"}, []string{"c{t}", "durable"})
+	require.ErrorIs(t, err, cache.ErrNotDurable)
+	require.Equal(t, []string{"LOST"}, drain(sub))
+	_, err = e.Publish(ctx, "c{t}", "plain")
+	require.NoError(t, err)
+	require.Equal(t, []string{"plain"}, drain(sub))
+}
+
+// Writers of one tag mix durabilities; each subscriber hears them in the order
+// of their commits.
+func TestPublicationsKeepTheOrderOfCommits(t *testing.T) {
+	e := open(t, Options{Dir: t.TempDir()})
+	sub := subscribe(t, e, "c{t}")
+	count := &cache.Script{Name: "count", Go: func(tx cache.Tx, keys, _ []string) cache.Value {
+		tx.Publish("c{t}", fmt.Sprint(tx.HIncrBy(keys[0], "n", 1)))
+		return cache.Value{}
+	}}
+	var wg sync.WaitGroup
+	views := []cache.Engine{e, always(e), e.Durable(cache.Ephemeral)}
+	const each = 60
+	for _, view := range views {
+		for range 2 {
+			wg.Go(func() {
+				for range each {
+					if _, err := view.Run(ctx, count, []string{"k{t}"}, nil); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+	}
+	wg.Wait()
+	var want []string
+	for i := range 2 * each * len(views) {
+		want = append(want, fmt.Sprint(i+1))
+	}
+	e.journal.flush(true)
+	require.Equal(t, want, drain(sub))
+}
+
+func TestClosedSubscriptionsAreForgotten(t *testing.T) {
+	e := open(t, Options{})
+	sub := subscribe(t, e, "a", "b")
+	require.NoError(t, sub.Add(ctx, "b", "c"))
+	require.NoError(t, sub.Remove(ctx, "a", "never"))
+	require.NoError(t, sub.Close())
+	require.NoError(t, sub.Close())
+	_, open := <-sub.C()
+	require.False(t, open)
+	require.Empty(t, e.hub.channels)
+	require.Empty(t, e.hub.subs)
+	require.ErrorIs(t, sub.Add(ctx, "d"), cache.ErrUnavailable)
+}
+
+// The engine's goroutines live and end in a bubble of fake time.
+func TestPubSubUnderFakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := open(t, Options{})
+		sub := subscribe(t, e, "c")
+		var heard []string
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for m := range sub.C() {
+				heard = append(heard, m.Payload)
+			}
+		}()
+		for _, p := range []string{"1", "2", "3"} {
+			_, err := e.Publish(ctx, "c", p)
+			require.NoError(t, err)
+			synctest.Wait()
+		}
+		require.NoError(t, e.Close())
+		<-done
+		require.True(t, slices.Equal([]string{"1", "2", "3"}, heard))
+	})
+}
