@@ -18,7 +18,7 @@ type Script struct {
 	// Name is for errors, metrics and logs.
 	Name string
 	// Lua sees KEYS and ARGV. Whole numbers are returned as integers; floats
-	// as strings.
+	// as strings. Lua's numbers are floats: whole ones are exact within ±2^53.
 	Lua string
 	// Go is the twin. keys and args are those of the call, not to be kept.
 	Go func(tx Tx, keys, args []string) Value

@@ -119,7 +119,7 @@ func sameEntry(a, b cache.Entry) bool {
 }
 
 // requireSame fails the test unless both hosts hold the same under the tag.
-func requireSame(t fataler, ctx context.Context, tag string, a, b cache.Engine) {
+func requireSame(ctx context.Context, t fataler, tag string, a, b cache.Engine) {
 	t.Helper()
 	first, err := Dump(ctx, a, tag)
 	if err != nil {

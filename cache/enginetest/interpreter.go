@@ -44,7 +44,7 @@ return replies`,
 		replies := []cache.Value{}
 		for len(args) > 0 && tx.Err() == nil {
 			n, _ := strconv.Atoi(args[1])
-			replies = append(replies, interpret(tx, args[0], args[2:2+n]))
+			replies = append(replies, interpret[args[0]](tx, args[2:2+n]))
 			args = args[2+n:]
 		}
 		return cache.List(replies...)
@@ -61,67 +61,92 @@ func program(keys []string, commands ...command) cache.Call {
 	return cache.Call{Script: interpreter, Keys: keys, Args: args}
 }
 
-func interpret(tx cache.Tx, name string, a []string) cache.Value {
-	switch name {
-	case "EXISTS":
+// interpret is the Go twin of redis.call: each of its commands, given the
+// arguments.
+var interpret = map[string]func(tx cache.Tx, a []string) cache.Value{
+	"EXISTS": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.Exists(a[0]))
-	case "DEL":
+	},
+	"DEL": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.Del(a[0]))
-	case "PEXPIRE":
+	},
+	"PEXPIRE": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.Expire(a[0], millis(a[1])))
-	case "GET":
+	},
+	"GET": func(tx cache.Tx, a []string) cache.Value {
 		return orNil(tx.Get(a[0]))
-	case "SET":
+	},
+	"SET": func(tx cache.Tx, a []string) cache.Value {
 		var ttl time.Duration
 		if len(a) == 4 { // key, value, PX, ms
 			ttl = millis(a[3])
 		}
 		tx.Set(a[0], a[1], ttl)
 		return cache.String("OK")
-	case "HGET":
+	},
+	"HGET": func(tx cache.Tx, a []string) cache.Value {
 		return orNil(tx.HGet(a[0], a[1]))
-	case "HSET":
+	},
+	"HSET": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.HSet(a[0], a[1], a[2]))
-	case "HDEL":
+	},
+	"HDEL": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.HDel(a[0], a[1]))
-	case "HLEN":
+	},
+	"HLEN": func(tx cache.Tx, a []string) cache.Value {
 		return cache.Int(tx.HLen(a[0]))
-	case "HINCRBY":
+	},
+	"HINCRBY": func(tx cache.Tx, a []string) cache.Value {
 		n := tx.HIncrBy(a[0], a[1], integer(a[2]))
 		if n >= 1<<53 || n <= -1<<53 {
 			return cache.String("(large)")
 		}
 		return cache.Int(n)
-	case "HGETALL":
+	},
+	"HGETALL": func(tx cache.Tx, a []string) cache.Value {
 		return cache.Int(int64(len(tx.HGetAll(a[0]))))
-	case "ZADD":
+	},
+	"ZADD": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.ZAdd(a[0], a[2], float(a[1])))
-	case "ZREM":
+	},
+	"ZREM": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.ZRem(a[0], a[1]))
-	case "ZSCORE":
+	},
+	"ZSCORE": func(tx cache.Tx, a []string) cache.Value {
 		score, ok := tx.ZScore(a[0], a[1])
 		return orNil(cache.Optional{Str: scoreText(score), OK: ok})
-	case "ZCARD":
+	},
+	"ZCARD": func(tx cache.Tx, a []string) cache.Value {
 		return cache.Int(tx.ZCard(a[0]))
-	case "ZRANGEBYSCORE": // key, min, max, WITHSCORES, LIMIT, offset, count
+	},
+	// key, min, max, WITHSCORES, LIMIT, offset, count
+	"ZRANGEBYSCORE": func(tx cache.Tx, a []string) cache.Value {
 		return flat(tx.ZRangeByScore(a[0], cache.ScoreRange{
 			Min: float(a[1]), Max: float(a[2]), Offset: int(integer(a[5])), Limit: int(integer(a[6]))}))
-	case "ZREVRANGEBYSCORE":
+	},
+	"ZREVRANGEBYSCORE": func(tx cache.Tx, a []string) cache.Value {
 		return flat(tx.ZRangeByScore(a[0], cache.ScoreRange{
 			Min: float(a[2]), Max: float(a[1]), Offset: int(integer(a[5])), Limit: int(integer(a[6])), Reverse: true}))
-	case "XADD": // key, MAXLEN, =, n, id, name, value
+	},
+	// key, MAXLEN, =, n, id, name, value
+	"XADD": func(tx cache.Tx, a []string) cache.Value {
 		return cache.String(tx.XAdd(a[0], a[4], int(integer(a[3])), cache.Field{Name: a[5], Value: a[6]}))
-	case "XRANGE": // key, start, end, COUNT, n
+	},
+	// key, start, end, COUNT, n
+	"XRANGE": func(tx cache.Tx, a []string) cache.Value {
 		return nested(tx.XRange(a[0], a[1], a[2], int(integer(a[4]))))
-	case "XREVRANGE":
+	},
+	"XREVRANGE": func(tx cache.Tx, a []string) cache.Value {
 		return nested(tx.XRevRange(a[0], a[1], a[2], int(integer(a[4]))))
-	case "XTRIM": // key, MINID, =, id
+	},
+	// key, MINID, =, id
+	"XTRIM": func(tx cache.Tx, a []string) cache.Value {
 		return cache.Int(tx.XTrim(a[0], a[3]))
-	case "SPUBLISH":
+	},
+	"SPUBLISH": func(tx cache.Tx, a []string) cache.Value {
 		tx.Publish(a[0], a[1])
 		return cache.Int(0) // draw none in comparisons: Lua answers the number of subscribers
-	}
-	return cache.String("unknown command " + name)
+	},
 }
 
 func flag(b bool) cache.Value {

@@ -15,6 +15,14 @@ import (
 // patience bounds every wait for a message that must come.
 const patience = 10 * time.Second
 
+// subscribe opens a subscription that the test's end closes.
+func (h *host) subscribe(t testing.TB, channels ...string) cache.Subscription {
+	t.Helper()
+	sub := must(h.Subscribe(h.ctx, channels...))(t)
+	t.Cleanup(func() { require.NoError(t, sub.Close()) })
+	return sub
+}
+
 // receive returns the next message.
 func receive(t testing.TB, sub cache.Subscription) cache.Message {
 	t.Helper()
@@ -69,10 +77,8 @@ func testPubSub(t *testing.T, h *host) {
 		require.Zero(t, must(h.Publish(h.ctx, a, "x"))(t))
 	})
 	t.Run("reaches each subscriber once", func(t *testing.T) {
-		one := must(h.Subscribe(h.ctx, a, b))(t)
-		defer one.Close()
-		two := must(h.Subscribe(h.ctx, a, a))(t)
-		defer two.Close()
+		one := h.subscribe(t, a, b)
+		two := h.subscribe(t, a, a)
 		require.EqualValues(t, 2, must(h.Publish(h.ctx, a, "to both"))(t))
 		require.EqualValues(t, 1, must(h.Publish(h.ctx, b, "to one"))(t))
 		require.EqualValues(t, 2, must(h.Publish(h.ctx, a, "end"))(t))
@@ -83,8 +89,7 @@ func testPubSub(t *testing.T, h *host) {
 		require.Equal(t, "end", receive(t, two).Payload)
 	})
 	t.Run("in the order of publication", func(t *testing.T) {
-		sub := must(h.Subscribe(h.ctx, a))(t)
-		defer sub.Close()
+		sub := h.subscribe(t, a)
 		n := h.SubscriptionBuffer * 3
 		read := make(chan []string)
 		go func() {
@@ -123,8 +128,7 @@ func testPubSub(t *testing.T, h *host) {
 		}
 	})
 	t.Run("any bytes", func(t *testing.T) {
-		sub := must(h.Subscribe(h.ctx))(t)
-		defer sub.Close()
+		sub := h.subscribe(t)
 		for _, s := range awkward {
 			ch := "{" + h.tag + "}" + s
 			require.NoError(t, sub.Add(h.ctx, ch))
@@ -133,8 +137,7 @@ func testPubSub(t *testing.T, h *host) {
 		}
 	})
 	t.Run("a channel is no key", func(t *testing.T) {
-		sub := must(h.Subscribe(h.ctx, a))(t)
-		defer sub.Close()
+		h.subscribe(t, a)
 		must(h.Publish(h.ctx, a, "x"))(t)
 		require.Zero(t, must(h.Exists(h.ctx, a))(t))
 	})
@@ -144,8 +147,7 @@ func testSubscriptions(t *testing.T, h *host) {
 	a, b := h.key("a"), h.key("b")
 
 	t.Run("none at first", func(t *testing.T) {
-		sub := must(h.Subscribe(h.ctx))(t)
-		defer sub.Close()
+		sub := h.subscribe(t)
 		require.NoError(t, sub.Add(h.ctx))
 		require.NoError(t, sub.Remove(h.ctx))
 		require.Zero(t, must(h.Publish(h.ctx, a, "x"))(t))
@@ -154,8 +156,7 @@ func testSubscriptions(t *testing.T, h *host) {
 		require.Equal(t, "y", receive(t, sub).Payload)
 	})
 	t.Run("adding twice, removing what is not there", func(t *testing.T) {
-		sub := must(h.Subscribe(h.ctx, a))(t)
-		defer sub.Close()
+		sub := h.subscribe(t, a)
 		require.NoError(t, sub.Add(h.ctx, a, b, b))
 		require.NoError(t, sub.Remove(h.ctx, h.key("other")))
 		must(h.Publish(h.ctx, a, "1"))(t)
@@ -173,8 +174,7 @@ func testSubscriptions(t *testing.T, h *host) {
 		require.Equal(t, "6", receive(t, sub).Payload)
 	})
 	t.Run("many channels of many tags", func(t *testing.T) {
-		sub := must(h.Subscribe(h.ctx))(t)
-		defer sub.Close()
+		sub := h.subscribe(t)
 		var channels []string
 		for i := range 300 {
 			channels = append(channels, Key(fmt.Sprint(h.tag, "-", i), "c"))
@@ -189,8 +189,7 @@ func testSubscriptions(t *testing.T, h *host) {
 		require.Zero(t, must(h.Publish(h.ctx, channels[10], "x"))(t))
 	})
 	t.Run("what was added is there on return, among others' changes", func(t *testing.T) {
-		sub := must(h.Subscribe(h.ctx, b))(t)
-		defer sub.Close()
+		sub := h.subscribe(t, b)
 		stop := make(chan struct{})
 		drained := make(chan struct{})
 		go func() {
@@ -198,7 +197,7 @@ func testSubscriptions(t *testing.T, h *host) {
 			for range sub.C() {
 			}
 		}()
-		noise := inBackgroundUntil(2, stop, func(worker int) error {
+		noise := inBackgroundUntil(2, stop, func(int) error {
 			_, err := h.Publish(h.ctx, b, "noise")
 			return err
 		})
@@ -227,9 +226,8 @@ func testSubscriptions(t *testing.T, h *host) {
 		<-drained
 	})
 	t.Run("Close", func(t *testing.T) {
-		sub := must(h.Subscribe(h.ctx, a))(t)
-		other := must(h.Subscribe(h.ctx, a))(t)
-		defer other.Close()
+		sub := h.subscribe(t, a)
+		other := h.subscribe(t, a)
 		require.EqualValues(t, 2, must(h.Publish(h.ctx, a, "x"))(t))
 		require.NoError(t, sub.Close())
 		requireClosed(t, sub)
@@ -242,8 +240,7 @@ func testSubscriptions(t *testing.T, h *host) {
 
 func testLost(t *testing.T, h *host) {
 	ch := h.key("channel")
-	sub := must(h.Subscribe(h.ctx, ch))(t)
-	defer sub.Close()
+	sub := h.subscribe(t, ch)
 
 	// Nobody reads: twice the buffer cannot all be kept. A server hands over
 	// in its own time, so read only what came until one says Lost, and publish

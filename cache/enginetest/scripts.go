@@ -115,8 +115,7 @@ func testScripts(t *testing.T, h *host) {
 	})
 	t.Run("publishes", func(t *testing.T) {
 		ch := h.key("channel")
-		sub := must(h.Subscribe(h.ctx, ch))(t)
-		defer sub.Close()
+		sub := h.subscribe(t, ch)
 		k := h.key("published")
 		must(h.run(program([]string{k, ch},
 			command{"SPUBLISH", ch, "one"}, command{"SET", k, "v"}, command{"SPUBLISH", ch, "two\x00"})))(t)
@@ -159,8 +158,7 @@ func testScriptErrors(t *testing.T, h *host) {
 			must(h.Set(h.ctx, str, "v", cache.SetOptions{}))(t)
 			must(h.HSet(h.ctx, hash, fields("text", "x", "max", "9223372036854775807")...))(t)
 			ch := h.key("channel")
-			sub := must(h.Subscribe(h.ctx, ch))(t)
-			defer sub.Close()
+			sub := h.subscribe(t, ch)
 
 			v, err := h.run(program(append(keys, h.key("x"), h.key("z")),
 				command{"HSET", hash, "before", "1"},

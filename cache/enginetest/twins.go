@@ -81,7 +81,7 @@ func CompareCalls(t *testing.T, draw func(rt *rapid.T, tag string, step int) cac
 					first[i].Value, first[i].Err, second[i].Value, second[i].Err)
 			}
 		}
-		requireSame(rt, ctx, tag, a, b)
+		requireSame(ctx, rt, tag, a, b)
 	})
 }
 

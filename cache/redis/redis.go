@@ -84,13 +84,23 @@ type Engine struct {
 
 var _ cache.Engine = (*Engine)(nil)
 
-// Open connects to the server that url names; see ParseURL for its forms. It
-// fails with cache.ErrUnavailable if the server does not answer.
+// Open connects to the server that url names, such as
+//
+//	redis://localhost:6379
+//	rediss://user:password@example.com/2                 TLS, database 2
+//	redis-sentinel://host1,host2:26380/primary           the primary of that name
+//
+// A password without a user is written redis://:password@host; what is special
+// in a URL is escaped with %. Open fails with ErrURL for anything else, and with
+// cache.ErrUnavailable if the server does not answer within Options.Timeout.
 func Open(ctx context.Context, url string, opts Options) (*Engine, error) {
 	opts.setDefaults()
 	target, err := parseURL(url)
 	if err != nil {
 		return nil, err
+	}
+	if target.kind == kindCluster {
+		return nil, fmt.Errorf("%w: a cluster's nodes are not scanned or subscribed to yet", ErrURL)
 	}
 	client, err := rueidis.NewClient(clientOption(target, opts))
 	if err != nil {

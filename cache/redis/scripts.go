@@ -90,17 +90,17 @@ func (e *Engine) runApart(ctx context.Context, calls []cache.Call, sent []int, r
 		cmds[j] = e.byHash(calls[i])
 	}
 	var again []int
-	cmds2 := cmds[:0:0]
+	var sources []rueidis.Completed
 	for j, reply := range e.client.DoMulti(ctx, cmds...) {
 		i := sent[j]
 		if unknownScript(reply) {
 			again = append(again, i)
-			cmds2 = append(cmds2, e.bySource(calls[i]))
+			sources = append(sources, e.bySource(calls[i]))
 			continue
 		}
 		results[i] = result(calls[i], reply)
 	}
-	for j, reply := range e.client.DoMulti(ctx, cmds2...) {
+	for j, reply := range e.client.DoMulti(ctx, sources...) {
 		results[again[j]] = result(calls[again[j]], reply)
 	}
 }

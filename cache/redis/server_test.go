@@ -269,6 +269,11 @@ func TestOpenUnreachable(t *testing.T) {
 	})
 }
 
+func TestOpenCluster(t *testing.T) {
+	_, err := redis.Open(t.Context(), "redis-cluster://127.0.0.1:1", redis.Options{})
+	require.ErrorIs(t, err, redis.ErrURL)
+}
+
 func TestPasswordAndDatabase(t *testing.T) {
 	s := startServer(t, "--requirepass", "p@ss:w/rd", "--user", "app", "on", ">apps-secret", "~*", "&*", "+@all")
 	for _, userinfo := range []string{":p%40ss%3Aw%2Frd", "default:p%40ss%3Aw%2Frd", "app:apps-secret"} {

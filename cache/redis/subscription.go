@@ -186,7 +186,7 @@ func (s *subscription) connect(ctx context.Context) (<-chan error, error) {
 func (s *subscription) keep(broken <-chan error) {
 	for broken != nil {
 		select {
-		case <-broken:
+		case <-broken: //nolint:errcheck // why it broke is what the next call will say
 			s.disconnect()
 			broken = s.restore()
 		case <-s.life.Done():

@@ -57,8 +57,6 @@ const (
 //	redis://[user[:password]@]host[:port][/db]          rediss:// for TLS
 //	redis-sentinel://[…@]host[:port][,host…]/set[/db]   the primary named set
 //	redis-cluster://[…@]host[:port][,host…]             any nodes of it
-//
-// A password without a user is written redis://:password@host.
 func parseURL(raw string) (target, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	t, known := schemes[scheme]
