@@ -36,6 +36,7 @@ type config struct {
 	LogFormat       string        `koanf:"log-format"`
 	Demo            bool          `koanf:"demo"`
 	DemoPartners    int           `koanf:"demo-partners"`
+	PprofAddr       string        `koanf:"pprof-addr"`
 }
 
 const envPrefix = "HYPERLOCAL_"
@@ -59,6 +60,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("log-format", "text", "text or json")
 	f.Bool("demo", false, "load Bengaluru with forty dark stores, and move partners and an order through the public API")
 	f.Int("demo-partners", 1000, "number of partners in the demo")
+	f.String("pprof-addr", "", "answer Go's profiling calls on this `host:port` (off by default; keep it private)")
 }
 
 // loadConfig reads the file, then the environment, then the flags, each over

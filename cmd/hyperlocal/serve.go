@@ -61,6 +61,14 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	}
 	defer listener.Close() // again, if the server has closed it: harmless
 
+	if c.PprofAddr != "" {
+		profiles, err := servePprof(ctx, c.PprofAddr)
+		if err != nil {
+			return err
+		}
+		defer profiles.Close() // nothing is lost with it
+	}
+
 	zones, err := openZones(c)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ type options struct {
 	engine    string
 	enginePID int
 	zones     string
+	pprof     string
 	drivers   int
 	batch     int
 	rounds    int
@@ -45,6 +46,7 @@ func main() {
 	flag.StringVar(&o.engine, "engine", "memory", "the server's --engine")
 	flag.IntVar(&o.enginePID, "engine-pid", 0, "also count the CPU of this process, such as a redis-server")
 	flag.StringVar(&o.zones, "zones", "demo/data/zones/bengaluru_wards_198.geojson", "the server's --zones")
+	flag.StringVar(&o.pprof, "pprof-addr", "", "the server's --pprof-addr, to take a profile meanwhile")
 	flag.IntVar(&o.drivers, "drivers", 100_000, "distinct drivers")
 	flag.IntVar(&o.batch, "batch", 100, "pings to a request")
 	flag.IntVar(&o.rounds, "rounds", 5, "counted rounds; the median is printed")
@@ -113,7 +115,7 @@ func startServer(ctx context.Context, o options, dir string) (*server, error) {
 		return nil, err
 	}
 	cmd := exec.Command(o.server, "serve", "--addr", addr, "--data-dir", dir,
-		"--engine", o.engine, "--zones", o.zones, "--log-level", "warn")
+		"--engine", o.engine, "--zones", o.zones, "--log-level", "warn", "--pprof-addr", o.pprof)
 	if o.glue != "" {
 		cmd = exec.Command(self, "-glue", o.glue, "-glue-listen", addr)
 	}
