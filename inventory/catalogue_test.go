@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -100,6 +101,16 @@ func TestReadCatalogueRejectsRows(t *testing.T) {
 			require.NotEmpty(t, got.Report.Rejections[0].Detail)
 		})
 	}
+	t.Run("categories without end", func(t *testing.T) {
+		csv := header
+		for i := range maxCategories + 2 {
+			csv += fmt.Sprintf("%d,Category %d,Guava,1000,5,2,950,500,0,6\n", i+1, i)
+		}
+		got := read(t, csv)
+		require.Len(t, got.Products[0].Categories, maxCategories)
+		require.Equal(t, 2, got.Report.Rejected)
+		require.Equal(t, "Category", got.Report.Rejections[0].Field)
+	})
 	t.Run("many", func(t *testing.T) {
 		got := read(t, header+strings.Repeat("x\n", maxRejections+5))
 		require.Equal(t, maxRejections+5, got.Report.Rejected)

@@ -16,7 +16,7 @@ const ledgerPage = 1000
 // checkAttempts is how often Check looks again because stock changed meanwhile.
 const checkAttempts = 100
 
-// ErrBusy: the stock of a store changed at every attempt to look at it.
+// ErrBusy is what Check returns when stock changed at every attempt to look.
 var ErrBusy = errors.New("stock keeps changing")
 
 // Levels are the units of one product in one store.

@@ -26,9 +26,9 @@
 // # Concurrency
 //
 // Every method may be called from any goroutine, and any number of servers may
-// share one engine and one database. The package has two locks, never held
-// together nor while calling out: the one inside a known set, and putStore,
-// which does call out and keeps two changes of a store from mixing.
+// share one engine and one database. The locks are putStore, which keeps two
+// changes of stores from mixing and is held while calling out, and the one
+// inside each known set, which is not; the order is putStore, then known.
 package inventory
 
 import (

@@ -9,6 +9,9 @@ import (
 	"hyperlocal/persist"
 )
 
+// maxCategories bounds the categories of one product.
+const maxCategories = 50
+
 // merger makes products of rows.
 type merger struct {
 	products map[identity]*mergedProduct
@@ -64,10 +67,17 @@ func (m *merger) add(line int, it item) {
 		}
 		return
 	}
-	m.report.Merged++
 	if !slices.Contains(p.shelves, it.category) {
+		if len(p.shelves) == maxCategories {
+			m.reject(Rejection{
+				Line: line, Field: columnNames[colCategory],
+				Detail: fmt.Sprintf("would be one category more than the %d that a product may have", maxCategories),
+			})
+			return
+		}
 		p.shelves = append(p.shelves, it.category)
 	}
+	m.report.Merged++
 	if it.product.PricePaise < p.price.lowest {
 		p.row.DiscountPercent = it.product.DiscountPercent
 	}

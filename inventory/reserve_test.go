@@ -133,9 +133,9 @@ func TestReservationExpires(t *testing.T) {
 	t.Run("by the sweeper", func(t *testing.T) {
 		r := newRig(t)
 		r.receive(t, line("1", 5))
-		due, kept := r.reserve(t, line("1", 2)), Reservation{}
+		due := r.reserve(t, line("1", 2))
 		r.clock.advance(time.Second)
-		kept = r.reserve(t, line("1", 1))
+		kept := r.reserve(t, line("1", 1))
 		r.clock.advance(time.Minute - time.Second)
 		n, err := r.other().ExpireDue(t.Context())
 		require.NoError(t, err)
