@@ -1,15 +1,15 @@
 package ingest
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
-	"unsafe"
-
-	"github.com/bytedance/sonic"
 
 	"hyperlocal/geo"
 )
@@ -52,20 +52,26 @@ var errBroken = errors.New(notJSON)
 // noJSON is the fault of an element of which not even a field can be told.
 var noJSON = fault("", notJSON).Fault
 
-// wirePing holds a ping's fields as they stand in the body, so that each can
-// fail by itself.
-type wirePing struct {
-	DriverID   sonic.NoCopyRawMessage `json:"driver_id"`
-	Lat        sonic.NoCopyRawMessage `json:"lat"`
-	Lon        sonic.NoCopyRawMessage `json:"lon"`
-	TS         sonic.NoCopyRawMessage `json:"ts"`
-	AccuracyM  sonic.NoCopyRawMessage `json:"accuracy_m"`
-	SpeedMPS   sonic.NoCopyRawMessage `json:"speed_mps"`
-	BearingDeg sonic.NoCopyRawMessage `json:"bearing_deg"`
-	Battery    sonic.NoCopyRawMessage `json:"battery"`
-}
+// field is one of a ping's fields.
+type field uint8
 
-var decoder = sonic.Config{CaseSensitive: true, ValidateString: true}.Froze()
+const (
+	driverID field = iota
+	lat
+	lon
+	ts
+	accuracyM
+	speedMPS
+	bearingDeg
+	battery
+	numFields
+)
+
+var fieldNames = [numFields]string{"driver_id", "lat", "lon", "ts", "accuracy_m", "speed_mps", "bearing_deg", "battery"}
+
+// rawPing holds a ping's fields as they stand in the body, so that each can
+// fail by itself.
+type rawPing [numFields][]byte
 
 const (
 	notJSON    = "is not valid JSON"
@@ -81,39 +87,99 @@ func decodePing(element []byte) Ping {
 		}
 		return fault("", "must be an object")
 	}
-	var w wirePing
-	// The string is only read while element stands still.
-	if err := decoder.UnmarshalFromString(unsafe.String(&element[0], len(element)), &w); err != nil {
+	var raw rawPing
+	if !raw.scan(element) {
 		return fault(brokenField(element), notJSON)
 	}
-	return w.ping()
+	return raw.ping()
+}
+
+// scan finds the fields of an object. Of fields that are no ping's it looks
+// only for the end. It reports whether the object has the shape of one.
+//
+// A parser of its own, because it is short and several times cheaper than a
+// general one that has to keep numbers as they are.
+func (raw *rawPing) scan(object []byte) bool {
+	rest := skipBlanks(object[1:])
+	if len(rest) > 0 && rest[0] == '}' {
+		return len(rest) == 1
+	}
+	for len(rest) > 0 && rest[0] == '"' {
+		n := stringEnd(rest[1:])
+		if n < 0 {
+			return false
+		}
+		name := rest[1:n]
+		rest = skipBlanks(rest[1+n:])
+		if len(rest) == 0 || rest[0] != ':' {
+			return false
+		}
+		rest = skipBlanks(rest[1:])
+		if n = valueEnd(rest); n <= 0 {
+			return false
+		}
+		if f, ok := fieldOf(name); ok {
+			raw[f] = rest[:n]
+		}
+		rest = skipBlanks(rest[n:])
+		if len(rest) == 0 {
+			return false
+		}
+		if rest[0] == '}' {
+			return len(rest) == 1
+		}
+		if rest[0] != ',' {
+			return false
+		}
+		rest = skipBlanks(rest[1:])
+	}
+	return false
+}
+
+func fieldOf(name []byte) (field, bool) {
+	for f := range numFields {
+		if string(name) == fieldNames[f] {
+			return f, true
+		}
+	}
+	if bytes.IndexByte(name, '\\') >= 0 {
+		if plain, ok := unescape(fmt.Appendf(nil, `"%s"`, name)); ok {
+			f := slices.Index(fieldNames[:], plain)
+			return field(max(f, 0)), f >= 0
+		}
+	}
+	return 0, false
 }
 
 func fault(field, detail string) Ping {
 	return Ping{Fault: geo.Outcome{Verdict: geo.Invalid, Field: field, Detail: detail}}
 }
 
-func (w *wirePing) ping() Ping {
+func (raw *rawPing) ping() Ping {
 	p := Ping{OK: true}
 	f := &p.Fix
-	for _, field := range [...]struct {
-		name   string
-		detail string
-	}{
-		{"driver_id", readID(w.DriverID, &f.DriverID)},
-		{"lat", readFloat(w.Lat, &f.Lat)},
-		{"lon", readFloat(w.Lon, &f.Lon)},
-		{"ts", readTime(w.TS, &f.TS)},
-		{"accuracy_m", readMeasure(w.AccuracyM, &f.AccuracyM)},
-		{"speed_mps", readMeasure(w.SpeedMPS, &f.SpeedMPS)},
-		{"bearing_deg", readMeasure(w.BearingDeg, &f.BearingDeg)},
-		{"battery", readMeasure(w.Battery, &f.Battery)},
-	} {
-		if field.detail != "" {
-			return fault(field.name, field.detail)
+	details := [numFields]string{
+		driverID:   readID(raw[driverID], &f.DriverID),
+		lat:        readFloat(raw[lat], &f.Lat),
+		lon:        readFloat(raw[lon], &f.Lon),
+		ts:         readTime(raw[ts], &f.TS),
+		accuracyM:  readMeasure(raw[accuracyM], &f.AccuracyM),
+		speedMPS:   readMeasure(raw[speedMPS], &f.SpeedMPS),
+		bearingDeg: readMeasure(raw[bearingDeg], &f.BearingDeg),
+		battery:    readMeasure(raw[battery], &f.Battery),
+	}
+	for i, detail := range details {
+		if detail != "" {
+			return fault(fieldNames[i], detail)
 		}
 	}
 	return p
+}
+
+// unescape reads a JSON string.
+func unescape(quoted []byte) (plain string, ok bool) {
+	err := json.Unmarshal(quoted, &plain)
+	return plain, err == nil
 }
 
 func absent(raw []byte) bool { return len(raw) == 0 || string(raw) == "null" }
@@ -130,9 +196,11 @@ func readID(raw []byte, to *string) string {
 	inside := raw[1 : len(raw)-1]
 	for _, c := range inside {
 		if c == '\\' || c >= utf8.RuneSelf {
-			if json.Unmarshal(raw, to) != nil {
+			plain, ok := unescape(raw)
+			if !ok {
 				return notJSON
 			}
+			*to = plain
 			return ""
 		}
 	}
@@ -144,7 +212,7 @@ func readFloat(raw []byte, to *float64) string {
 	if absent(raw) {
 		return missing
 	}
-	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+	if !decimal(raw) {
 		return notNumber
 	}
 	v, err := strconv.ParseFloat(string(raw), 64)
@@ -156,6 +224,20 @@ func readFloat(raw []byte, to *float64) string {
 	}
 	*to = v
 	return ""
+}
+
+// decimal reports whether raw has only the characters of a JSON number, which
+// keeps out what else strconv reads, such as "0x1p-2" and "inf".
+func decimal(raw []byte) bool {
+	if raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
+		return false
+	}
+	for _, c := range raw {
+		if (c < '0' || c > '9') && c != '.' && c != 'e' && c != 'E' && c != '-' && c != '+' {
+			return false
+		}
+	}
+	return true
 }
 
 // readMeasure reads a number that may be missing. A negative one means
@@ -209,7 +291,7 @@ func brokenField(element []byte) string {
 	if !errors.As(json.Unmarshal(element, new(any)), &syntax) {
 		return ""
 	}
-	field := ""
+	last := ""
 	for s := element[:min(int(syntax.Offset), len(element))]; len(s) > 0; {
 		if s[0] != '"' {
 			s = s[1:]
@@ -221,18 +303,12 @@ func brokenField(element []byte) string {
 		}
 		name := s[1:n]
 		s = s[1+n:]
-		if rest := s[blanks(s):]; len(rest) > 0 && rest[0] == ':' {
-			field = string(name)
+		if rest := skipBlanks(s); len(rest) > 0 && rest[0] == ':' {
+			last = ""
+			if f, ok := fieldOf(name); ok {
+				last = fieldNames[f]
+			}
 		}
 	}
-	return knownField(field)
-}
-
-// knownField keeps a client's own text out of the field's name.
-func knownField(name string) string {
-	switch name {
-	case "driver_id", "lat", "lon", "ts", "accuracy_m", "speed_mps", "bearing_deg", "battery":
-		return name
-	}
-	return ""
+	return last
 }

@@ -55,7 +55,7 @@ func splitLines(body []byte, each func([]byte) error) error {
 
 // splitArray splits what follows the opening bracket.
 func splitArray(rest []byte, each func([]byte) error) error {
-	if rest = bytes.TrimLeft(rest, " \t\r\n"); len(rest) > 0 && rest[0] == ']' {
+	if rest = skipBlanks(rest); len(rest) > 0 && rest[0] == ']' {
 		return nothingAfter(rest[1:])
 	}
 	for {
@@ -74,7 +74,7 @@ func splitArray(rest []byte, each func([]byte) error) error {
 }
 
 func nothingAfter(rest []byte) error {
-	if len(bytes.TrimSpace(rest)) > 0 {
+	if len(skipBlanks(rest)) > 0 {
 		return errTrailing
 	}
 	return nil
@@ -100,7 +100,7 @@ func elementEnd(s []byte) int {
 				return i
 			}
 			if depth--; depth == 0 {
-				return i + 1 + blanks(s[i+1:])
+				return len(s) - len(skipBlanks(s[i+1:]))
 			}
 		case ',':
 			if depth == 0 {
@@ -127,4 +127,32 @@ func stringEnd(s []byte) int {
 	return -1
 }
 
-func blanks(s []byte) int { return len(s) - len(bytes.TrimLeft(s, " \t\r\n")) }
+// valueEnd returns the length of the value at the start of s, or -1.
+func valueEnd(s []byte) int {
+	if len(s) == 0 {
+		return -1
+	}
+	switch s[0] {
+	case '"':
+		if n := stringEnd(s[1:]); n >= 0 {
+			return 1 + n
+		}
+		return -1
+	case '{', '[':
+		return elementEnd(s)
+	}
+	for i, c := range s {
+		switch c {
+		case ',', '}', ']', ' ', '\t', '\r', '\n':
+			return i
+		}
+	}
+	return len(s)
+}
+
+func skipBlanks(s []byte) []byte {
+	for len(s) > 0 && (s[0] == ' ' || s[0] == '\n' || s[0] == '\t' || s[0] == '\r') {
+		s = s[1:]
+	}
+	return s
+}
