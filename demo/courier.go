@@ -25,7 +25,7 @@ const (
 	// Between two orders, and before asking again what has failed.
 	pause = 8 * time.Second
 	// The drop is so far from a store that the ride takes about a minute.
-	minDropM, maxDropM = 400.0, 650.0
+	minDropM, maxDropM = 500.0, 750.0
 )
 
 // dwell is how long an order at least stays in a status, so that people can
