@@ -157,6 +157,7 @@ func TestPageInBrowser(t *testing.T) {
 		b := b.with(t)
 		b.run(chromedp.Click(`.store-marker[title="First Street"]`))
 		b.wait("Object.keys(hyperlocal.store?.stock ?? {}).length === 50")
+		b.wait("hyperlocal.nearby === null")
 		b.wait("hyperlocal.store.stock['product:107'] === 7")
 		c.sell("S1", productID(7), 3)
 		b.wait("hyperlocal.store.stock['product:107'] === 3")

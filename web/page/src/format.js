@@ -20,6 +20,7 @@ export function clock(ms) {
 
 export function age(ms) {
   const s = Math.max(0, Math.round(ms / 1000));
+  if (s === 0) return "now";
   return s < 60 ? `${s} s ago` : `${Math.floor(s / 60)} min ago`;
 }
 

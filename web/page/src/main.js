@@ -2,7 +2,7 @@
 // calls that any client has.
 
 import { every, get } from "./api.js";
-import { addRoads, addWards, makeMap } from "./basemap.js";
+import { addRoads, makeMap, Wards } from "./basemap.js";
 import { byId } from "./dom.js";
 import { count } from "./format.js";
 import { Fleet } from "./fleet.js";
@@ -35,7 +35,8 @@ const live = new Live(receive, (state) => {
 const stores = new Stores(map, live);
 const nearby = new Nearby(map, partners);
 const order = new OrderCard(map, live, fleet, partners, stores);
-const zones = new ZonesInView(map, live);
+const wards = new Wards();
+const zones = new ZonesInView(map, live, wards.zones);
 
 function receive(frame) {
   const kind = frame.topic?.split(":", 1)[0];
@@ -45,7 +46,12 @@ function receive(frame) {
   if (frame.type === "error") console.info("refused:", frame.topic ?? "", frame.data.detail);
 }
 
-map.on("click", (event) => nearby.open(event.latlng));
+// One question at a time: the two cards share a place.
+map.on("click", (event) => {
+  stores.close();
+  nearby.open(event.latlng);
+});
+stores.onShow = () => nearby.close();
 
 setInterval(() => fleet.expire(), 1000);
 
@@ -56,13 +62,14 @@ setInterval(() => {
 }, RATE_MS);
 
 async function start() {
-  zones.known = await addWards(map);
+  await wards.load(map);
   zones.update();
   addRoads(map).catch((error) => console.info("no roads:", error.message));
   every(COUNTS_MS, async () => {
     const answer = await get("/v1/zones");
     byId("count-drivers").textContent = count.format(answer.zones.reduce((n, z) => n + z.drivers, 0));
-    zones.outside = answer.zones.filter((z) => z.drivers > 0 && !zones.known.has(z.zone)).map((z) => z.zone);
+    wards.shade(new Map(answer.zones.map((z) => [z.zone, z.drivers])));
+    zones.outside = answer.zones.filter((z) => z.drivers > 0 && !wards.zones.has(z.zone)).map((z) => z.zone);
     zones.update();
   });
   byId("count-stores").textContent = count.format(await stores.load());

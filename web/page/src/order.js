@@ -1,5 +1,6 @@
 import L from "leaflet";
 import { every, get } from "./api.js";
+import { besideCards } from "./basemap.js";
 import { byId, h } from "./dom.js";
 import { clock, distance, metres } from "./format.js";
 import { placeOf } from "./fleet.js";
@@ -114,7 +115,7 @@ export class OrderCard {
     const here = placeOf(partner, performance.now());
     const { place, name } = this.target();
     this.line.setLatLngs([[here.lat, here.lon], [place.lat, place.lon]]);
-    note.textContent = `Partner ${this.order.driver_id} is ${metres(distance(here, place))} from ${name}`;
+    note.textContent = `${this.order.driver_id} is ${metres(distance(here, place))} from ${name}`;
   }
 
   paint() {
@@ -139,6 +140,6 @@ export class OrderCard {
     if (this.store) bounds.extend([this.store.lat, this.store.lon]);
     const partner = this.order.driver_id && this.fleet.get(this.order.driver_id);
     if (partner) bounds.extend([partner.lat, partner.lon]);
-    this.map.fitBounds(bounds.pad(0.3), { maxZoom: 16 });
+    this.map.fitBounds(bounds.pad(0.3), { maxZoom: 15, ...besideCards(this.map) });
   }
 }

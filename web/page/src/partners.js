@@ -7,6 +7,8 @@ const FRAME_MS = 1000 / 30;
 const MARGIN_PX = 20;
 // From this zoom on, a partner has a tip that shows where it is heading.
 const HEADING_ZOOM = 14;
+// How far the tip is from the dot's centre, in radii.
+const TIP = 1.9;
 
 /**
  * PartnersLayer draws all partners on one canvas, as many times a second as
@@ -76,29 +78,49 @@ export const PartnersLayer = L.Layer.extend({
       }
       this.dot(p, at, radius, clock, close);
     }
-    for (const [p, at] of front) this.highlight(p, at, now, clock);
+    // The first in the list, and the order's partner, above the others.
+    front.sort(([a], [b]) => this.rank(b) - this.rank(a));
+    for (const [p, at] of front) this.highlight(p, at, now, close);
+  },
+
+  rank(p) {
+    return p.driver_id === this.chosen ? 0 : Number(this.ringed.get(p.driver_id));
   },
 
   dot(p, at, radius, clock, close) {
-    if (close && p.bearing_deg !== undefined) this.tip(p, at, radius, clock);
-    const picture = this.stamp(freshness(p, clock), radius, this.ratio);
+    const shade = freshness(p, clock);
+    if (close && p.bearing_deg !== undefined) {
+      this.drop(at, radius, p.bearing_deg, colour(SHADES[shade]), 1.5);
+      return;
+    }
+    const picture = this.stamp(shade, radius, this.ratio);
     const width = picture.width / this.ratio;
     this.context.drawImage(picture, at.x - width / 2, at.y - width / 2, width, width);
   },
 
-  tip(p, at, radius, clock) {
+  /** drop draws a dot with a tip towards a bearing; without one it is round. */
+  drop(at, radius, bearing, shade, halo) {
     const c = this.context;
-    const turn = ((p.bearing_deg - 90) * Math.PI) / 180;
-    const tip = radius + 6;
     c.beginPath();
-    c.moveTo(at.x + tip * Math.cos(turn), at.y + tip * Math.sin(turn));
-    for (const side of [0.75, -0.75]) c.lineTo(at.x + radius * Math.cos(turn + side), at.y + radius * Math.sin(turn + side));
-    c.closePath();
-    c.fillStyle = colour(SHADES[freshness(p, clock)]);
+    if (bearing === undefined) {
+      c.arc(at.x, at.y, radius, 0, 2 * Math.PI);
+    } else {
+      const turn = ((bearing - 90) * Math.PI) / 180;
+      const tip = radius * TIP;
+      const tangent = Math.acos(1 / TIP);
+      c.moveTo(at.x + tip * Math.cos(turn), at.y + tip * Math.sin(turn));
+      c.arc(at.x, at.y, radius, turn + tangent, turn - tangent);
+      c.closePath();
+    }
+    c.lineJoin = "round";
+    c.lineWidth = 2 * halo; // the inner half is painted over
+    c.strokeStyle = colour("--halo");
+    c.stroke();
+    c.fillStyle = shade;
     c.fill();
   },
 
-  highlight(p, at, now, clock) {
+  highlight(p, at, now, close) {
     const c = this.context;
     const chosen = p.driver_id === this.chosen;
     const shade = colour(chosen ? "--order" : "--near");
@@ -111,16 +133,10 @@ export const PartnersLayer = L.Layer.extend({
       c.fill();
       c.globalAlpha = 1;
     }
-    if (p.bearing_deg !== undefined) this.tip(p, at, 10, clock);
-    c.beginPath();
-    c.arc(at.x, at.y, 10, 0, 2 * Math.PI);
-    c.fillStyle = shade;
-    c.fill();
-    c.lineWidth = 2.5;
-    c.strokeStyle = colour("--halo");
-    c.stroke();
+    const radius = chosen || close ? 10 : 8;
+    this.drop(at, radius, close ? p.bearing_deg : undefined, shade, 2);
     c.fillStyle = "#fff";
-    c.font = "600 11px 'Inter Variable', system-ui, sans-serif";
+    c.font = `600 ${radius + 1}px 'Inter Variable', system-ui, sans-serif`;
     c.textAlign = "center";
     c.textBaseline = "middle";
     c.fillText(chosen ? "★" : this.ringed.get(p.driver_id), at.x, at.y + 0.5);

@@ -14,6 +14,7 @@ export class Stores {
     this.byID = new Map();
     this.markers = new Map();
     this.card = byId("store");
+    this.onShow = () => {}; // called when the panel opens
     this.open = null; // id of the store in the panel
     this.stock = new Map(); // product → units
     this.rows = new Map(); // product → {units: element, row: element}
@@ -40,6 +41,7 @@ export class Stores {
 
   async show(id) {
     this.close();
+    this.onShow();
     const store = this.byID.get(id);
     this.open = id;
     this.markers.get(id).getElement()?.classList.add("chosen");

@@ -4,10 +4,11 @@ const SETTLE_MS = 150;
 
 /** ZonesInView follows the zones that the map shows, or all if they are few. */
 export class ZonesInView {
-  constructor(map, live) {
+  /** known are those with an area: id → {bounds}. */
+  constructor(map, live, known) {
     this.map = map;
     this.live = live;
-    this.known = new Map(); // those with an area: id → {name, bounds}
+    this.known = known;
     this.outside = []; // those in use without one
     this.followed = new Set();
     map.on("moveend", () => {
