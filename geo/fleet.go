@@ -2,6 +2,7 @@ package geo
 
 import (
 	"log/slog"
+	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -89,7 +90,7 @@ func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
 		f.areas = append(f.areas, newZoneKeys(z.ID))
 	}
 	f.batches.New = func() any { return newBatch() }
-	f.maxSpeed = strconv.FormatInt(int64(f.limits.MaxSpeedMPS/metresPerDegree*unitsPerDegree), 10)
+	f.maxSpeed = strconv.FormatInt(int64(math.Ceil(f.limits.MaxSpeedMPS/metresPerDegree*unitsPerDegree)), 10)
 	f.window = strconv.FormatInt(f.limits.PlausibilityWindow.Milliseconds(), 10)
 	return f
 }

@@ -2,7 +2,9 @@ package geo
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -106,6 +108,42 @@ func drawSeal(rt *rapid.T, k *zoneKeys) cache.Call {
 		c.Args = append(c.Args, text)
 	}
 	return c
+}
+
+// Both hosts must judge speeds alike to the last bit: pairs of fixes right at
+// the limit.
+func TestTwinsAgreeAtTheSpeedLimit(t *testing.T) {
+	memory, redis := enginetest.Memory(t), enginetest.Redis(t)
+	k := newZoneKeys(enginetest.Tag(t, redis))
+	f := NewFleet(nil, NoZones(), FleetOptions{})
+	random := rand.New(rand.NewPCG(9, 10))
+	b := newBatch()
+	const pairs = 3000
+	limit, err := strconv.ParseFloat(f.maxSpeed, 64)
+	require.NoError(t, err)
+	limit *= metresPerDegree / unitsPerDegree // as the scripts have it: rounded up a little
+	require.InEpsilon(t, f.limits.MaxSpeedMPS, limit, 2e-4)
+	for i := range pairs {
+		from := Fix{DriverID: fmt.Sprint("d", i), Lat: (2*random.Float64() - 1) * 85, Lon: (2*random.Float64() - 1) * 180, TS: base}
+		to := from
+		to.TS += 1 + random.Int64N(60_000)
+		metres := limit * float64(to.TS-base) / 1000 * (1 + 1e-5*random.NormFloat64())
+		to.Lat, to.Lon = destination(from.Lat, from.Lon, random.Float64()*360, metres)
+		b.add(2*i, &from, k)
+		b.add(2*i+1, &to, k)
+	}
+	z := b.zoneOf(k)
+	for _, g := range b.wave {
+		z.add(g)
+	}
+	f.buildCall(b, z)
+	first, err := memory.Run(t.Context(), recordScript, z.call.Keys, z.call.Args)
+	require.NoError(t, err)
+	second, err := redis.Run(t.Context(), recordScript, z.call.Keys, z.call.Args)
+	require.NoError(t, err)
+	require.Equal(t, first, second)
+	refused := strings.Count(first.Str, string(gotImplausible))
+	require.InDelta(t, pairs/2, refused, pairs/10, "some on either side of the limit")
 }
 
 // A driver who sends more than a bucket holds is stopped, alike on both hosts.
