@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -9,6 +10,10 @@ import (
 	"hyperlocal/cache/redis"
 	"hyperlocal/internal/testenv"
 )
+
+// Patience is the deadline of calls to a real server in tests that are not about
+// time: a busy machine may let a call wait for seconds.
+const Patience = 30 * time.Second
 
 // Memory opens an engine in this process, without a journal, closed when the
 // test ends.
@@ -31,7 +36,7 @@ func Redis(t testing.TB) *redis.Engine {
 // redisDB is Redis on another of the server's numbered databases.
 func redisDB(t testing.TB, db string) *redis.Engine {
 	t.Helper()
-	e, err := redis.Open(t.Context(), "redis://"+testenv.Redis(t)+"/"+db, redis.Options{})
+	e, err := redis.Open(t.Context(), "redis://"+testenv.Redis(t)+"/"+db, redis.Options{Timeout: Patience})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	return e

@@ -12,9 +12,6 @@ import (
 	"hyperlocal/cache"
 )
 
-// patience bounds every wait for a message that must come.
-const patience = 10 * time.Second
-
 // subscribe opens a subscription that the test's end closes.
 func (h *host) subscribe(t testing.TB, channels ...string) cache.Subscription {
 	t.Helper()
@@ -30,7 +27,7 @@ func receive(t testing.TB, sub cache.Subscription) cache.Message {
 	case m, ok := <-sub.C():
 		require.True(t, ok, "the subscription was closed")
 		return m
-	case <-time.After(patience):
+	case <-time.After(Patience):
 		require.FailNow(t, "no message came")
 		return cache.Message{}
 	}
@@ -39,7 +36,7 @@ func receive(t testing.TB, sub cache.Subscription) cache.Message {
 // requireClosed waits until the channel is closed, whatever is still in it.
 func requireClosed(t testing.TB, sub cache.Subscription) {
 	t.Helper()
-	timeout := time.After(patience)
+	timeout := time.After(Patience)
 	for {
 		select {
 		case _, ok := <-sub.C():
@@ -58,7 +55,7 @@ func requireReach(t testing.TB, h *host, channel string, n int64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		return h.reaches(channel, n) == nil
-	}, patience, time.Millisecond)
+	}, Patience, time.Millisecond)
 }
 
 // reaches tells whether a publication reaches n subscribers.
@@ -117,7 +114,7 @@ func testPubSub(t *testing.T, h *host) {
 			default:
 				return false
 			}
-		}, patience, time.Millisecond)
+		}, Patience, time.Millisecond)
 		require.NotEmpty(t, payloads)
 		last := -1
 		for _, p := range payloads {
@@ -248,7 +245,7 @@ func testLost(t *testing.T, h *host) {
 	next := 0
 	var seen []cache.Message
 	lost := func() bool { return len(seen) > 0 && seen[len(seen)-1].Lost }
-	for deadline := time.Now().Add(patience); !lost(); {
+	for deadline := time.Now().Add(Patience); !lost(); {
 		require.True(t, time.Now().Before(deadline), "no message says that some were lost")
 		for range 2*h.SubscriptionBuffer + 2 {
 			require.EqualValues(t, 1, must(h.Publish(h.ctx, ch, strconv.Itoa(next)))(t), "a slow subscriber is one")
@@ -290,7 +287,7 @@ func testLost(t *testing.T, h *host) {
 			if m.Payload == end {
 				return
 			}
-		case <-time.After(patience):
+		case <-time.After(Patience):
 			require.FailNow(t, "nothing comes after the loss")
 		}
 	}

@@ -7,16 +7,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"hyperlocal/cache"
 )
-
-// cleanupTimeout bounds the removal of a test's keys, which runs when the
-// test's own context is already gone.
-const cleanupTimeout = 10 * time.Second
 
 // Tag returns a hash tag that no other test uses, now or in another process,
 // and removes every key that carries it from the engines when the test ends.
@@ -25,7 +20,8 @@ func Tag(t testing.TB, engines ...cache.Engine) string {
 	t.Helper()
 	tag := "t" + strings.ToLower(rand.Text())
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
+		// The test's own context is already gone.
+		ctx, cancel := context.WithTimeout(context.Background(), Patience)
 		defer cancel()
 		for _, e := range engines {
 			if err := Clear(ctx, e, tag); !errors.Is(err, cache.ErrUnavailable) {

@@ -18,7 +18,7 @@ const smallBuffer = 64
 func TestEngine(t *testing.T) {
 	url := "redis://" + testenv.Redis(t)
 	enginetest.Run(t, func(t testing.TB) (cache.Engine, enginetest.Features) {
-		e, err := redis.Open(t.Context(), url, redis.Options{SubscriptionBuffer: smallBuffer})
+		e, err := redis.Open(t.Context(), url, redis.Options{Timeout: enginetest.Patience, SubscriptionBuffer: smallBuffer})
 		require.NoError(t, err)
 		return e, enginetest.Features{
 			Advance:            time.Sleep, // the server's clock is the machine's
