@@ -25,11 +25,11 @@ func (j *journal) compactLoop() {
 			return
 		case <-j.shrink:
 		}
-		if err := j.compact(); err == nil || errors.Is(err, errStopped) {
+		err := j.compact()
+		if err == nil || errors.Is(err, errStopped) {
 			continue
-		} else {
-			j.log.Warn("snapshot failed; will be tried again", "dir", j.dir, "after", compactRetry, "err", err)
 		}
+		j.log.Warn("snapshot failed; will be tried again", "dir", j.dir, "after", compactRetry, "err", err)
 		pause := time.NewTimer(compactRetry)
 		select {
 		case <-j.db.stop:

@@ -11,8 +11,9 @@
 //	→ shard.delivery → hub.mu → subscription.mu
 //	shard.mu → journal.mu
 //
-// and the journal's own goroutine takes journal.io → journal.mu, never a
-// shard's lock while it holds one of these.
+// and the journal's own goroutines take journal.compacting → journal.io →
+// journal.mu → shard.delivery, and a shard's lock only to read it for a snapshot
+// and with neither io nor mu held.
 //
 // # Layers
 //

@@ -2,10 +2,15 @@ package memory
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"os"
+	"strconv"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -114,6 +119,126 @@ func TestFsyncFails(t *testing.T) {
 	require.NoError(t, err)
 	crashed := open(t, Options{Dir: crash(t, e)})
 	require.Equal(t, state(t, e), state(t, crashed))
+}
+
+// When the disk does not keep up, writers wait instead of memory growing, and
+// readers do not.
+func TestSlowDiskHoldsWritersBack(t *testing.T) {
+	d := newTestDisk()
+	e := open(t, Options{Dir: t.TempDir(), disk: d})
+	e.journal.maxPending = 10_000
+	gate, entered := make(chan struct{}), make(chan struct{}, 1)
+	d.set(func(d *testDisk) { d.gate, d.entered = gate, entered })
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = always(e).IncrBy(ctx, "n", 1) })
+	<-entered // and does not return
+	value := strings.Repeat("v", 1000)
+	for range 10 {
+		_, err := e.HSet(ctx, "h", cache.Field{Name: "f", Value: value})
+		require.NoError(t, err)
+	}
+	soon, cancel := context.WithTimeout(ctx, 20*time.Millisecond)
+	defer cancel()
+	_, err := e.HSet(soon, "h", cache.Field{Name: "f", Value: value})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	n, err := e.HLen(ctx, "h")
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+
+	d.set(func(d *testDisk) { d.gate = nil })
+	close(gate)
+	wg.Wait()
+	_, err = e.HSet(ctx, "h", cache.Field{Name: "f", Value: value})
+	require.NoError(t, err)
+}
+
+// While the journal recovers writers do not wait: if they write more than is
+// buffered, the recovery is given up and begins again.
+func TestTooMuchWrittenWhileRecovering(t *testing.T) {
+	d := newTestDisk()
+	e := open(t, Options{Dir: t.TempDir(), disk: d})
+	j := e.journal
+	j.maxPending = 10_000
+	j.fail(errDisk)
+
+	number, firstSeq, err := j.rotate()
+	require.NoError(t, err)
+	value := strings.Repeat("v", 1000)
+	for i := range 20 {
+		_, err := e.HSet(ctx, "h", cache.Field{Name: strconv.Itoa(i), Value: value})
+		require.NoError(t, err)
+	}
+	_, err = j.saveSnapshot(number, firstSeq)
+	require.ErrorIs(t, j.resume(number, firstSeq, err), errBacklog)
+	_, err = always(e).HSet(ctx, "h", cache.Field{Name: "refused", Value: value})
+	require.ErrorIs(t, err, cache.ErrNotDurable)
+	requireSurvives := func() {
+		t.Helper()
+		crashed := open(t, Options{Dir: crash(t, e)})
+		require.Equal(t, state(t, e), state(t, crashed))
+		require.NoError(t, crashed.Close())
+	}
+	require.NoError(t, j.compact())
+	requireSurvives()
+	_, err = always(e).HSet(ctx, "h", cache.Field{Name: "taken", Value: value})
+	require.NoError(t, err)
+	requireSurvives()
+}
+
+// What is written while a snapshot is being made is in it or after it, never
+// both, never neither.
+func TestWritesDuringCompaction(t *testing.T) {
+	e := open(t, Options{Dir: t.TempDir()})
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for w := range 2 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				k := strconv.Itoa((i*2 + w) % 200)
+				_, _ = e.HIncrBy(ctx, "hash:"+k, "n", 1)
+				_, _ = e.XAdd(ctx, "stream:"+k, "*", 3, cache.Field{Name: "i", Value: k})
+				_, _ = e.Del(ctx, "hash:"+strconv.Itoa(i%300), "stream:"+strconv.Itoa(i%900))
+			}
+		})
+	}
+	for range 10 {
+		require.NoError(t, e.journal.compact())
+	}
+	close(stop)
+	wg.Wait()
+	e.journal.flush(true)
+	crashed := open(t, Options{Dir: crash(t, e)})
+	require.Equal(t, state(t, e), state(t, crashed))
+}
+
+// A snapshot may be ahead of the log when the process ends. The sequences it
+// has seen must not be given out again, or the next start would skip what they
+// stand for.
+func TestSnapshotAheadOfTheLog(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir})
+	number, firstSeq, err := e.journal.rotate()
+	require.NoError(t, err)
+	for range 5 {
+		_, err := e.HIncrBy(ctx, "h", "n", 1) // buffered, not written
+		require.NoError(t, err)
+	}
+	_, err = e.journal.saveSnapshot(number, firstSeq)
+	require.NoError(t, err)
+	dir = crash(t, e)
+
+	for want := int64(6); want < 9; want++ {
+		e := open(t, Options{Dir: dir})
+		n, err := always(e).HIncrBy(ctx, "h", "n", 1)
+		require.NoError(t, err)
+		require.Equal(t, want, n)
+		dir = crash(t, e)
+	}
 }
 
 // Close says so if something could not be saved.

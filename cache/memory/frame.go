@@ -1,11 +1,13 @@
 package memory
 
 import (
+	"bufio"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
 	"io"
 	"math"
+	"os"
 )
 
 // A frame is what both kinds of file consist of after their header:
@@ -65,6 +67,19 @@ type frameReader struct {
 	offset int64 // of the next frame
 	size   int64 // of the file
 	buf    []byte
+}
+
+// openFrames opens a file to read it frame by frame.
+func openFrames(path string) (*frameReader, io.Closer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return &frameReader{r: bufio.NewReaderSize(f, 1<<20), size: info.Size()}, f, nil
 }
 
 // header reads what comes before the first frame.

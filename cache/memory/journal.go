@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -23,8 +24,9 @@ const (
 	// writeAt is how much is gathered at most before it is written without
 	// waiting for the next fsync.
 	writeAt = 1 << 20
-	// maxPending is how much may wait for a slow disk before writers wait too.
-	maxPending = 64 << 20
+	// defaultMaxPending is how much may wait for a slow disk before writers
+	// wait too.
+	defaultMaxPending = 64 << 20
 )
 
 // journalMode says what becomes of a record.
@@ -43,11 +45,14 @@ const (
 // journal is the log of effects: appended under a shard's lock, written and
 // fsynced by one goroutine that many writers share.
 type journal struct {
-	dir    string
-	disk   disk
-	log    *slog.Logger
-	db     *database
-	lock   *os.File
+	dir  string
+	disk disk
+	log  *slog.Logger
+	db   *database
+	lock io.Closer
+
+	maxPending int // bytes
+
 	wake   chan struct{} // something to write at once
 	shrink chan struct{} // time for a compaction
 
@@ -89,7 +94,8 @@ func openJournal(db *database, opt Options) (*journal, error) {
 		dir: opt.Dir, disk: opt.disk, log: opt.Logger, db: db, lock: lock,
 		wake: make(chan struct{}, 1), shrink: make(chan struct{}, 1),
 		batch: newBatch(), buf: make([]byte, markSize),
-		bound: opt.CompactBytes, minBound: opt.CompactBytes,
+		maxPending: defaultMaxPending,
+		bound:      opt.CompactBytes, minBound: opt.CompactBytes,
 	}
 	r, err := j.recover()
 	if err == nil {
@@ -214,9 +220,9 @@ func (j *journal) buffer(crc uint32, effects []byte) {
 	}
 	j.buf = appendFrame(j.buf, j.seq, crc, effects)
 	switch n := len(j.buf); {
-	case n >= maxPending && j.mode == recovering:
+	case n >= j.maxPending && j.mode == recovering:
 		j.failLocked(errBacklog)
-	case n >= maxPending && j.full.Load() == nil:
+	case n >= j.maxPending && j.full.Load() == nil:
 		room := make(chan struct{})
 		j.full.Store(&room)
 		notify(j.wake)

@@ -79,47 +79,60 @@ func TestReopenAfterRandomOperations(t *testing.T) {
 		keys := rapid.SampledFrom([]string{"a", "b", "c{t}", "d{t}", "e"})
 		names := rapid.SampledFrom([]string{"", "x", "y", "z"})
 		numbers := rapid.IntRange(-3, 3)
-		ops := map[string]func(k string){
-			"set": func(k string) {
+		field := func() cache.Field { return cache.Field{Name: names.Draw(rt, "f"), Value: names.Draw(rt, "v")} }
+		reopen := func() error {
+			want := state(t, e)
+			require.NoError(rt, e.Close())
+			e, err = Open(opt)
+			require.NoError(rt, err)
+			require.Equal(rt, want, state(t, e))
+			return nil
+		}
+		ops := map[string]func(k string) error{
+			"set": func(k string) error {
 				ttl := time.Duration(rapid.IntRange(0, 3).Draw(rt, "ttl")) * time.Second
-				e.Set(ctx, k, names.Draw(rt, "v"), cache.SetOptions{TTL: ttl})
+				return second(e.Set(ctx, k, names.Draw(rt, "v"), cache.SetOptions{TTL: ttl}))
 			},
-			"incr": func(k string) { e.IncrBy(ctx, k, int64(numbers.Draw(rt, "by"))) },
-			"hset": func(k string) {
-				e.HSet(ctx, k, cache.Field{Name: names.Draw(rt, "f"), Value: names.Draw(rt, "v")})
+			"incr":  func(k string) error { return second(e.IncrBy(ctx, k, int64(numbers.Draw(rt, "by")))) },
+			"hset":  func(k string) error { return second(e.HSet(ctx, k, field(), field())) },
+			"hincr": func(k string) error { return second(e.HIncrBy(ctx, k, names.Draw(rt, "f"), 1)) },
+			"hdel":  func(k string) error { return second(e.HDel(ctx, k, names.Draw(rt, "f"), names.Draw(rt, "f"))) },
+			"zadd": func(k string) error {
+				return second(e.ZAdd(ctx, k, cache.Member{Name: names.Draw(rt, "m"), Score: float64(numbers.Draw(rt, "s"))}))
 			},
-			"hincr": func(k string) { e.HIncrBy(ctx, k, names.Draw(rt, "f"), 1) },
-			"hdel":  func(k string) { e.HDel(ctx, k, names.Draw(rt, "f"), names.Draw(rt, "f")) },
-			"zadd": func(k string) {
-				e.ZAdd(ctx, k, cache.Member{Name: names.Draw(rt, "m"), Score: float64(numbers.Draw(rt, "s"))})
+			"zrem": func(k string) error { return second(e.ZRem(ctx, k, names.Draw(rt, "m"))) },
+			"xadd": func(k string) error {
+				return second(e.XAdd(ctx, k, "*", rapid.IntRange(0, 3).Draw(rt, "max"), field()))
 			},
-			"zrem":   func(k string) { e.ZRem(ctx, k, names.Draw(rt, "m")) },
-			"xadd":   func(k string) { e.XAdd(ctx, k, "*", rapid.IntRange(0, 3).Draw(rt, "maxlen"), cache.Field{Name: "f"}) },
-			"xtrim":  func(k string) { e.XTrim(ctx, k, strconv.FormatInt(clock.UnixMilli(), 10)) },
-			"del":    func(k string) { e.Del(ctx, k, "e") },
-			"expire": func(k string) { e.Expire(ctx, k, time.Duration(numbers.Draw(rt, "s"))*time.Second) },
-			"script": func(k string) {
-				e.Run(ctx, moveScript, []string{"c{t}", "d{t}"}, []string{names.Draw(rt, "f")})
+			"xtrim": func(k string) error { return second(e.XTrim(ctx, k, strconv.FormatInt(clock.UnixMilli(), 10))) },
+			"del":   func(k string) error { return second(e.Del(ctx, k, "e")) },
+			"expire": func(k string) error {
+				return second(e.Expire(ctx, k, time.Duration(numbers.Draw(rt, "s"))*time.Second))
 			},
-			"time":    func(string) { clock = clock.Add(700 * time.Millisecond) },
-			"collect": func(string) { e.expireSome() },
-			"compact": func(string) { require.NoError(rt, e.journal.compact()) },
-			"reopen": func(string) {
-				want := state(t, e)
-				require.NoError(rt, e.Close())
-				e, err = Open(opt)
-				require.NoError(rt, err)
-				require.Equal(rt, want, state(t, e))
+			"script": func(string) error {
+				return second(e.Run(ctx, moveScript, []string{"c{t}", "d{t}"}, []string{names.Draw(rt, "f")}))
 			},
+			"time":    func(string) error { clock = clock.Add(700 * time.Millisecond); return nil },
+			"collect": func(string) error { e.expireSome(); return nil },
+			"compact": func(string) error { return e.journal.compact() },
+			"reopen":  func(string) error { return reopen() },
 		}
 		actions := make(map[string]func(*rapid.T))
 		for name, op := range ops {
-			actions[name] = func(*rapid.T) { op(keys.Draw(rt, "key")) }
+			actions[name] = func(*rapid.T) {
+				err := op(keys.Draw(rt, "key"))
+				refused := errors.Is(err, cache.ErrWrongType) || errors.Is(err, cache.ErrNotInteger) || errors.Is(err, errOnPurpose)
+				require.True(rt, err == nil || refused, "%v", err)
+			}
 		}
 		rt.Repeat(actions)
-		ops["reopen"]("")
+		_ = reopen()
 	})
 }
+
+func second[T any](_ T, err error) error { return err }
+
+var errOnPurpose = errors.New("on purpose")
 
 // moveScript moves a field from one hash to another, then may fail.
 var moveScript = &cache.Script{Name: "move", Go: func(tx cache.Tx, keys, args []string) cache.Value {
@@ -130,7 +143,7 @@ var moveScript = &cache.Script{Name: "move", Go: func(tx cache.Tx, keys, args []
 	}
 	if args[0] == "z" {
 		tx.HSet(keys[1], "before", "the failure")
-		panic("on purpose")
+		panic(errOnPurpose)
 	}
 	return cache.Int(0)
 }}

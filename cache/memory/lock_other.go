@@ -5,11 +5,11 @@ package memory
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 )
 
 // lockDir refuses: without a lock and without fsync of directories the
 // journal's promises cannot be kept.
-func lockDir(dir string) (*os.File, error) {
+func lockDir(dir string) (io.Closer, error) {
 	return nil, fmt.Errorf("journal in %s: %w on this system", dir, errors.ErrUnsupported)
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -114,8 +115,7 @@ func (e *Engine) Subscribe(ctx context.Context, channels ...string) (cache.Subsc
 	h.subs[sub] = struct{}{}
 	h.mu.Unlock()
 	if err := sub.Add(ctx, channels...); err != nil {
-		sub.Close()
-		return nil, err
+		return nil, errors.Join(err, sub.Close())
 	}
 	return sub, nil
 }

@@ -1,7 +1,6 @@
 package memory
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -125,22 +124,17 @@ func isDamage(err error) bool {
 // replaySegment applies one segment. Only in the last one may a tail be torn.
 func (j *journal) replaySegment(r *recovered, number uint64, last bool) error {
 	path := segmentPath(j.dir, number)
-	f, err := os.Open(path)
+	frames, file, err := openFrames(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	frames := &frameReader{r: bufio.NewReaderSize(f, 1<<20), size: info.Size()}
+	defer file.Close()
 	err = r.replaySegment(j.db, frames, number)
 	if last && frames.size <= segmentHeader && errors.Is(err, errHeader) {
 		return nil // its creation was cut short; it will be made anew
 	}
 	if last && errors.Is(err, errFrame) {
-		err = j.cutTail(path, frames.offset, frames.size, r.nextSeq)
+		err = j.cutTail(path, frames.offset, r.nextSeq)
 	}
 	if err != nil {
 		return corruptAt(path, frames.offset, err)
@@ -176,7 +170,7 @@ func (r *recovered) replayFrames(db *database, frames *frameReader) error {
 		start := frames.offset
 		seq, payload, err := frames.next()
 		switch {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return nil
 		case err == nil && isMark(payload):
 			continue
@@ -196,16 +190,12 @@ func (r *recovered) replayFrames(db *database, frames *frameReader) error {
 
 // cutTail removes what follows offset in the last segment, unless something
 // there proves that record next was durable.
-func (j *journal) cutTail(path string, offset, size int64, next uint64) error {
-	f, err := os.Open(path)
+func (j *journal) cutTail(path string, offset int64, next uint64) error {
+	whole, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	tail := make([]byte, size-offset)
-	if _, err := f.ReadAt(tail, offset); err != nil {
-		return err
-	}
+	tail := whole[min(offset, int64(len(whole))):]
 	for i := 1; i < len(tail); i++ {
 		seq, payload, _, ok := parseFrame(tail[i:])
 		if ok && isMark(payload) && seq >= next {
@@ -213,7 +203,7 @@ func (j *journal) cutTail(path string, offset, size int64, next uint64) error {
 		}
 	}
 	j.log.Warn("journal ends in a record that was never completed; cutting it off",
-		"file", path, "offset", offset, "bytes", size-offset)
+		"file", path, "offset", offset, "bytes", len(tail))
 	return j.disk.truncate(path, offset)
 }
 

@@ -51,7 +51,11 @@ func runTwin(u *unit, tag string, c cache.Call) (v cache.Value, err error) {
 	t := &tx{u: u, tag: tag}
 	defer func() {
 		t.err = errScriptOver // for a twin that keeps its Tx
-		if p := recover(); p != nil {
+		switch p := recover().(type) {
+		case nil:
+		case error:
+			v, err = cache.Value{}, fmt.Errorf("panic: %w", p)
+		default:
 			v, err = cache.Value{}, fmt.Errorf("panic: %v", p)
 		}
 	}()

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
 
 	"hyperlocal/cache"
 )
@@ -156,16 +155,11 @@ func (s *stream) appendEffects(b []byte, key string, cut func([]byte) []byte) []
 
 // readSnapshot fills empty shards and sets their sequences.
 func (db *database) readSnapshot(path string) (number, firstSeq uint64, err error) {
-	f, err := os.Open(path)
+	frames, file, err := openFrames(path)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return 0, 0, err
-	}
-	frames := &frameReader{r: bufio.NewReaderSize(f, 1<<20), size: info.Size()}
+	defer file.Close()
 	number, firstSeq, err = db.loadSnapshot(frames)
 	return number, firstSeq, corruptAt(path, frames.offset, err)
 }
@@ -201,7 +195,7 @@ func (db *database) readFrames(frames *frameReader) error {
 	for want := uint64(1); ; want++ {
 		seq, payload, err := frames.next()
 		switch {
-		case err == io.EOF || err == nil && seq != want:
+		case errors.Is(err, io.EOF) || err == nil && seq != want:
 			return errSnapshotEnd
 		case err != nil:
 			return err
