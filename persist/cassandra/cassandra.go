@@ -136,7 +136,7 @@ func open(ctx context.Context, set settings) (*gocql.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := connect(ctx, set, set.keyspace)
+	session, err := enter(ctx, set)
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ func migrate(ctx context.Context, session *gocql.Session, keyspace string) error
 	if err != nil {
 		return err
 	}
-	if version, err := schemaVersion(ctx, session, keyspace); err != nil || version == len(files) {
+	if version, err := schemaVersion(ctx, session); err != nil || version == len(files) {
 		return err
 	} else if version > len(files) {
 		return newer(version, len(files))
@@ -50,7 +50,7 @@ func migrate(ctx context.Context, session *gocql.Session, keyspace string) error
 			PRIMARY KEY (everything, version))`); err != nil {
 		return err
 	}
-	version, err := schemaVersion(ctx, session, keyspace) // another server may have been first
+	version, err := schemaVersion(ctx, session) // another server may have been first
 	if err != nil {
 		return err
 	}
@@ -70,18 +70,12 @@ func newer(version, known int) error {
 }
 
 // schemaVersion returns the number of the last file applied, 0 for none.
-func schemaVersion(ctx context.Context, session *gocql.Session, keyspace string) (int, error) {
-	var table string
-	err := session.Query(`SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'schema_migrations'`,
-		keyspace).WithContext(ctx).Consistency(gocql.LocalOne).Scan(&table)
-	if errors.Is(err, gocql.ErrNotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("look for the schema: %w", err)
-	}
+func schemaVersion(ctx context.Context, session *gocql.Session) (int, error) {
 	var version int
-	err = session.Query(`SELECT max(version) FROM schema_migrations WHERE everything = 0`).WithContext(ctx).Scan(&version)
+	err := session.Query(`SELECT max(version) FROM schema_migrations WHERE everything = 0`).WithContext(ctx).Scan(&version)
+	if refusal, ok := errors.AsType[gocql.RequestError](err); ok && refusal.Code() == gocql.ErrCodeInvalid {
+		return 0, nil // there is no such table
+	}
 	if err != nil {
 		return 0, fmt.Errorf("read the schema's version: %w", err)
 	}
@@ -119,12 +113,9 @@ func acquire(ctx context.Context, session *gocql.Session, keyspace string) (*sch
 		if got || holder == lock.owner {
 			return lock, nil
 		}
-		pause := time.NewTimer(100*time.Millisecond + rand.N(400*time.Millisecond))
-		select {
-		case <-pause.C:
-		case <-ctx.Done():
-			pause.Stop()
-			return nil, fmt.Errorf("waiting for another server to migrate the schema: %w", ctx.Err())
+		wait(ctx, 100*time.Millisecond+rand.N(400*time.Millisecond))
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("wait for the schema's lock, which another server holds: %w", ctx.Err())
 		}
 	}
 }

@@ -90,6 +90,30 @@ func connect(ctx context.Context, set settings, keyspace string) (*gocql.Session
 	}
 }
 
+// enter opens a session in the keyspace, which is there. A node shows one that
+// another server is just creating before it can be used, for a moment, and the
+// driver does not tell that from a node that does not answer.
+func enter(ctx context.Context, set settings) (*gocql.Session, error) {
+	const tries, pause = 10, 200 * time.Millisecond
+	for try := 1; ; try++ {
+		session, err := connect(ctx, set, set.keyspace)
+		if err == nil || try == tries || ctx.Err() != nil {
+			return session, err
+		}
+		wait(ctx, pause)
+	}
+}
+
+// wait waits for d, or until ctx is done.
+func wait(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
 // checkDC refuses a data centre that no node is in: the driver would take the
 // name and talk to any node.
 func checkDC(ctx context.Context, session *gocql.Session, dc string) error {

@@ -33,8 +33,7 @@ const (
 	fewDays = 8
 )
 
-const trackColumns = `first_ts_ms, last_ts_ms, first_lat, first_lon, last_lat, last_lon,
-	fixes, distance_m, top_speed_mps, mean_accuracy_m, path, times, speeds`
+const trackColumns = `summary, path, times, speeds`
 
 // driverHour is a row of driver_hours.
 type driverHour struct {
@@ -71,7 +70,7 @@ func (s *Store) tracksTable() table[persist.TrackRow] {
 	}
 	return table[persist.TrackRow]{
 		insert: `INSERT INTO tracks (zone, slice, hour_start_ms, driver_id, bucket_start_ms, part, ` + trackColumns + `)
-			VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) USING TTL ?`,
+			VALUES (?,?,?,?,?,?,?,?,?,?) USING TTL ?`,
 		samePartition: func(a, b *persist.TrackRow) bool { return partition(a, b) == 0 },
 		compare: func(a, b *persist.TrackRow) int {
 			return cmp.Or(partition(a, b),
@@ -80,8 +79,7 @@ func (s *Store) tracksTable() table[persist.TrackRow] {
 		bind: func(r *persist.TrackRow) []any {
 			return []any{
 				r.Zone, slice(r.DriverID, trackSlices), floor(r.BucketStart, hourMS), r.DriverID, r.BucketStart, r.Part,
-				r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
-				r.Fixes, r.DistanceM, r.TopSpeedMPS, r.MeanAccuracyM, r.Path, r.Times, r.Speeds, s.ttl,
+				summary{r}, r.Path, r.Times, r.Speeds, s.ttl,
 			}
 		},
 		bytes: func(r *persist.TrackRow) int {
@@ -193,8 +191,7 @@ func (s *Store) trackRows(ctx context.Context, driverID string, from, to int64) 
 	parts, err := each(ctx, slices.Concat(hours...), func(ctx context.Context, h driverHour) ([]persist.TrackRow, error) {
 		return collect(ctx, s, func(row gocql.Scanner, r *persist.TrackRow) error {
 			r.DriverID, r.Zone = driverID, h.zone
-			return row.Scan(&r.BucketStart, &r.Part, &r.FirstTS, &r.LastTS, &r.FirstLat, &r.FirstLon, &r.LastLat, &r.LastLon,
-				&r.Fixes, &r.DistanceM, &r.TopSpeedMPS, &r.MeanAccuracyM, &r.Path, &r.Times, &r.Speeds)
+			return row.Scan(&r.BucketStart, &r.Part, summary{r}, &r.Path, &r.Times, &r.Speeds)
 		}, `SELECT bucket_start_ms, part, `+trackColumns+` FROM tracks
 			WHERE zone = ? AND slice = ? AND hour_start_ms = ? AND driver_id = ? AND bucket_start_ms >= ? AND bucket_start_ms <= ?`,
 			h.zone, slice(driverID, trackSlices), h.hour, driverID, earliest, latest)
