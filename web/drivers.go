@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -50,7 +51,7 @@ func (s *server) NearbyDrivers(ctx context.Context, r api.NearbyDriversRequestOb
 	}
 	out := drivers(ps)
 	for i := range out {
-		out[i].DistanceM = &ps[i].DistanceM
+		out[i].DistanceM = hundredths(ps[i].DistanceM)
 	}
 	return api.NearbyDrivers200JSONResponse{Drivers: out}, nil
 }
@@ -181,8 +182,13 @@ func known(v float32) *float64 {
 	if v < 0 {
 		return nil
 	}
-	f := float64(v)
-	return &f
+	return hundredths(float64(v))
+}
+
+// hundredths is a measure to 0.01: no phone knows it better.
+func hundredths(v float64) *float64 {
+	v = math.Round(v*100) / 100
+	return &v
 }
 
 // orDefault is v, or the default that the document gives for a parameter that was

@@ -95,6 +95,6 @@ func store(s persist.DarkStore) api.Store {
 
 func nearStore(s inventory.StoreDistance) api.Store {
 	out := store(s.DarkStore)
-	out.DistanceM = &s.DistanceM
+	out.DistanceM = hundredths(s.DistanceM)
 	return out
 }
