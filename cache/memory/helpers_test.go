@@ -10,8 +10,10 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -41,17 +43,36 @@ func open(t testing.TB, opt Options) *Engine {
 
 func always(e *Engine) cache.Engine { return e.Durable(cache.Always) }
 
-// state renders every key of an engine, so that two engines can be compared.
+// testClock stands still until it is moved.
+type testClock struct{ ms atomic.Int64 }
+
+func newTestClock() *testClock {
+	c := &testClock{}
+	c.ms.Store(1_700_000_000_000)
+	return c
+}
+
+func (c *testClock) now() time.Time          { return time.UnixMilli(c.ms.Load()) }
+func (c *testClock) advance(d time.Duration) { c.ms.Add(d.Milliseconds()) }
+
+// state renders every key of an engine that has not expired, so that two engines can be compared.
 func state(t testing.TB, e *Engine) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
 	for i := range e.shards {
 		s := &e.shards[i]
 		s.mu.RLock()
+		var accounted int64
 		for key, it := range s.keys {
+			require.Equal(t, itemOverhead+int64(len(key))+it.value.memory(), it.accounted)
+			accounted += it.accounted
+			if it.expired(e.nowMS()) {
+				continue
+			}
 			require.Equal(t, key, it.key)
 			all[key] = fmt.Sprintf("%s expires %d", render(it.value), it.expireAt)
 		}
+		require.Equal(t, accounted, s.bytes)
 		s.mu.RUnlock()
 	}
 	return all

@@ -19,8 +19,8 @@ import (
 
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
-	clock := time.UnixMilli(1_700_000_000_000)
-	opt := Options{Dir: dir, Now: func() time.Time { return clock }}
+	clock := newTestClock()
+	opt := Options{Dir: dir, Now: clock.now}
 	e := open(t, opt)
 	fill(t, e, 300)
 	want := state(t, e)
@@ -70,8 +70,8 @@ func TestReopenAfterRandomOperations(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		require.NoError(rt, err)
-		clock := time.UnixMilli(1_700_000_000_000)
-		opt := Options{Dir: dir, Now: func() time.Time { return clock }, Logger: slog.New(slog.DiscardHandler)}
+		clock := newTestClock()
+		opt := Options{Dir: dir, Now: clock.now, Logger: slog.New(slog.DiscardHandler)}
 		e, err := Open(opt)
 		require.NoError(rt, err)
 		defer func() { e.Close() }()
@@ -104,7 +104,7 @@ func TestReopenAfterRandomOperations(t *testing.T) {
 			"xadd": func(k string) error {
 				return second(e.XAdd(ctx, k, "*", rapid.IntRange(0, 3).Draw(rt, "max"), field()))
 			},
-			"xtrim": func(k string) error { return second(e.XTrim(ctx, k, strconv.FormatInt(clock.UnixMilli(), 10))) },
+			"xtrim": func(k string) error { return second(e.XTrim(ctx, k, strconv.FormatInt(clock.now().UnixMilli(), 10))) },
 			"del":   func(k string) error { return second(e.Del(ctx, k, "e")) },
 			"expire": func(k string) error {
 				return second(e.Expire(ctx, k, time.Duration(numbers.Draw(rt, "s"))*time.Second))
@@ -112,7 +112,7 @@ func TestReopenAfterRandomOperations(t *testing.T) {
 			"script": func(string) error {
 				return second(e.Run(ctx, moveScript, []string{"c{t}", "d{t}"}, []string{names.Draw(rt, "f")}))
 			},
-			"time":    func(string) error { clock = clock.Add(700 * time.Millisecond); return nil },
+			"time":    func(string) error { clock.advance(700 * time.Millisecond); return nil },
 			"collect": func(string) error { e.expireSome(); return nil },
 			"compact": func(string) error { return e.journal.compact() },
 			"reopen":  func(string) error { return reopen() },
@@ -361,8 +361,8 @@ func TestDurabilityOfEachWrite(t *testing.T) {
 // journaled after it.
 func TestEphemeralRemovalIsJournaled(t *testing.T) {
 	dir := t.TempDir()
-	clock := time.UnixMilli(1_700_000_000_000)
-	opt := Options{Dir: dir, Now: func() time.Time { return clock }}
+	clock := newTestClock()
+	opt := Options{Dir: dir, Now: clock.now}
 	e := open(t, opt)
 	fleeting := e.Durable(cache.Ephemeral)
 	for _, k := range []string{"deleted", "emptied", "retyped", "expired"} {
@@ -371,7 +371,7 @@ func TestEphemeralRemovalIsJournaled(t *testing.T) {
 	}
 	_, err := e.Expire(ctx, "expired", time.Second)
 	require.NoError(t, err)
-	clock = clock.Add(2 * time.Second)
+	clock.advance(2 * time.Second)
 
 	_, err = fleeting.Del(ctx, "deleted")
 	require.NoError(t, err)
