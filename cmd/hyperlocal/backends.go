@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -65,15 +66,14 @@ func readZones(path string) (*geo.Zones, error) {
 	if path == "" {
 		return geo.NoZones(), nil
 	}
-	f, err := os.Open(path)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("--zones %s: there is no such file", path)
 		}
 		return nil, fmt.Errorf("--zones: %w", err)
 	}
-	defer f.Close()
-	z, err := geo.LoadZones(f)
+	z, err := geo.LoadZones(bytes.NewReader(data))
 	if err != nil {
 		return nil, fmt.Errorf("--zones %s: %w", path, err)
 	}

@@ -59,14 +59,14 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
-	defer listener.Close() // again, if the server has closed it: harmless
+	defer func() { _ = listener.Close() }() // again, if the server has closed it: harmless
 
 	if c.PprofAddr != "" {
 		profiles, err := servePprof(ctx, c.PprofAddr)
 		if err != nil {
 			return err
 		}
-		defer profiles.Close() // nothing is lost with it
+		defer func() { _ = profiles.Close() }() // nothing is lost with it
 	}
 
 	zones, err := openZones(c)

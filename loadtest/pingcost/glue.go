@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -59,7 +60,7 @@ func glue(ctx context.Context, addr, redis string) error {
 	})
 	stop := context.AfterFunc(ctx, func() { _ = e.Close() }) // the listener closing is the wish
 	defer stop()
-	if err := e.Start(addr); err != nil && err != http.ErrServerClosed {
+	if err := e.Start(addr); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
 	return nil
