@@ -123,7 +123,14 @@ func (f *fakeOrders) Order(_ context.Context, id string) (Order, error) {
 	return o, nil
 }
 
-func (f *fakeOrders) Events(_ context.Context, id string, afterSeq int64) ([]Event, error) {
+// duringRead is the key of a context's func that is called when events have
+// been read and before they are returned.
+type duringRead struct{}
+
+func (f *fakeOrders) Events(ctx context.Context, id string, afterSeq int64) ([]Event, error) {
+	if hook, ok := ctx.Value(duringRead{}).(func()); ok {
+		defer hook()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {

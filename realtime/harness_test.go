@@ -90,8 +90,9 @@ func decodeMessage(t testing.TB, body []byte) message {
 
 // fan is a follower without a connection.
 type fan struct {
-	t  testing.TB
-	cl *client
+	t   testing.TB
+	cl  *client
+	ctx context.Context // of what it sends
 }
 
 func (r *rig) newFan(t testing.TB) *fan {
@@ -99,11 +100,11 @@ func (r *rig) newFan(t testing.TB) *fan {
 	cl, err := r.hub.attach(0)
 	require.NoError(t, err)
 	t.Cleanup(func() { r.hub.detach(cl) })
-	return &fan{t, cl}
+	return &fan{t, cl, context.Background()}
 }
 
 func (f *fan) send(format string, args ...any) bool {
-	return f.cl.handle(context.Background(), fmt.Appendf(nil, format, args...))
+	return f.cl.handle(f.ctx, fmt.Appendf(nil, format, args...))
 }
 
 // frames takes all frames that wait, making those of states now.

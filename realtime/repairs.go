@@ -118,18 +118,15 @@ func (h *Hub) repair(ctx context.Context, t *topic) error {
 		return err
 	}
 	t.order.checked = h.opts.Now()
-	switch {
-	case t.order.seq != seq:
-		// A publication came in meanwhile; what was missing may still be.
-		if t.order.hinted > t.order.seq || o.Seq > t.order.seq {
-			h.tear(t)
-		}
-	case o.Seq < seq || gap(events, seq, o.Seq):
+	run, whole := goingOn(events, seq, o.Seq)
+	if t.order.seq == seq && (o.Seq < seq || !whole) {
 		h.restart(t, o)
-	default:
-		t.advance(events)
+		return nil
 	}
-	t.order.hinted = min(t.order.hinted, t.order.seq)
+	t.advance(run) // skips what came in meanwhile
+	if o.Seq > t.order.seq {
+		h.tear(t)
+	}
 	return nil
 }
 
@@ -145,7 +142,7 @@ func (h *Hub) read(ctx context.Context, orderID string, seq int64) (Order, []Eve
 		return o, nil, nil
 	}
 	events, err := h.orders.Events(ctx, orderID, seq)
-	return o, after(events, seq), err
+	return o, events, err
 }
 
 // restart tells all subscriptions that events are gone, and goes on from the
@@ -156,6 +153,7 @@ func (h *Hub) restart(t *topic, o Order) {
 	t.assign(o.DriverID, o.Status)
 	f := t.orderFrame(typeHistoryGone, o, o.Seq)
 	for s := range t.subs {
+		s.seen = o.Seq
 		s.client.push(f)
 		h.counts.gone.Add(1)
 	}

@@ -85,7 +85,7 @@ func (p *Position) appendJSON(b []byte) []byte {
 	}
 	if p.BearingDeg >= 0 {
 		b = append(b, `,"bearing_deg":`...)
-		b = strconv.AppendFloat(b, float64(p.BearingDeg), 'f', 0, 64)
+		b = strconv.AppendInt(b, int64(p.BearingDeg+0.5)%360, 10)
 	}
 	b = append(b, `,"zone":`...)
 	b = appendString(b, p.Zone)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 )
 
 // maxJoinReads bounds how often a new follower reads an order's events until it
@@ -37,8 +36,8 @@ func (h *Hub) joinOrder(ctx context.Context, s *subscription, since int64) error
 		if err != nil {
 			return err
 		}
-		events = after(events, since)
-		if gap(events, since, o.Seq) {
+		run, whole := goingOn(events, since, o.Seq)
+		if !whole {
 			if o, err = h.orders.Order(ctx, t.id); err != nil {
 				return err
 			}
@@ -48,7 +47,7 @@ func (h *Hub) joinOrder(ctx context.Context, s *subscription, since int64) error
 			continue
 		}
 		var joined bool
-		if since, joined = h.tryJoin(s, o, since, events); joined {
+		if since, joined = h.tryJoin(s, o, since, run); joined {
 			return nil
 		}
 	}
@@ -56,26 +55,25 @@ func (h *Hub) joinOrder(ctx context.Context, s *subscription, since int64) error
 	return fmt.Errorf("order %s: cannot catch up from number %d", t.id, since)
 }
 
-// tryJoin sends events, which go on from since, and makes s a subscription if
-// it then has all that the others have. It returns the number of the last event
+// tryJoin sends run, which goes on from since, and makes s a subscription if it
+// then has all that the others have. It returns the number of the last event
 // sent.
-func (h *Hub) tryJoin(s *subscription, o Order, since int64, events []Event) (int64, bool) {
+func (h *Hub) tryJoin(s *subscription, o Order, since int64, run []Event) (int64, bool) {
 	t := s.topic
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	run := contiguous(events, since)
 	for _, e := range run {
 		s.client.push(t.statusFrame(e))
 		since = e.Seq
 	}
-	if since < o.Seq || since < t.order.seq {
+	if since < t.order.seq {
 		return since, false
 	}
 	if !t.order.live {
 		t.order.live, t.order.seq, t.order.checked = true, o.Seq, h.opts.Now()
 		t.assign(o.DriverID, o.Status)
 	}
-	t.advance(run) // others may not have them yet
+	s.seen = since
 	t.subs[s] = struct{}{}
 	switch {
 	case len(t.state.parts) > 0:
@@ -83,39 +81,31 @@ func (h *Hub) tryJoin(s *subscription, o Order, since int64, events []Event) (in
 	case t.order.driver != "" && !t.loaded:
 		signal(h.newTopics)
 	}
-	if t.order.hinted > t.order.seq {
-		h.tear(t)
+	if max(t.order.hinted, since) > t.order.seq {
+		h.tear(t) // there is more than the others have
 	}
 	return since, true
 }
 
-// after drops events that a source returned beside what was asked for.
-func after(events []Event, seq int64) []Event {
-	return slices.DeleteFunc(events, func(e Event) bool { return e.Seq <= seq })
-}
-
-// gap reports whether events, read after the order was at number present, do
-// not go on from since: what lies between is not kept any more.
-func gap(events []Event, since, present int64) bool {
-	if len(events) == 0 {
-		return since < present
-	}
-	return events[0].Seq != since+1
-}
-
-// contiguous returns the events that follow seq without a gap.
-func contiguous(events []Event, seq int64) []Event {
-	for i, e := range events {
+// goingOn returns the events that follow seq without a gap. whole is false if
+// they do not reach the number where the order stood when they were read: then
+// what lies between is not kept any more.
+func goingOn(events []Event, seq, present int64) (run []Event, whole bool) {
+	for _, e := range events {
+		if e.Seq <= seq {
+			continue // not asked for
+		}
 		if e.Seq != seq+1 {
-			return events[:i]
+			break
 		}
 		seq = e.Seq
+		run = append(run, e)
 	}
-	return events
+	return run, seq >= present
 }
 
-// advance passes events on to all subscriptions, skipping those they have. It
-// stops at a gap. The caller holds t.mu.
+// advance passes events on to all subscriptions that do not have them. It stops
+// at a gap. The caller holds t.mu.
 func (t *topic) advance(events []Event) {
 	for _, e := range events {
 		switch {
@@ -128,7 +118,10 @@ func (t *topic) advance(events []Event) {
 		t.assign(e.DriverID, e.Status)
 		f := t.statusFrame(e)
 		for s := range t.subs {
-			s.client.push(f)
+			if e.Seq > s.seen {
+				s.seen = e.Seq
+				s.client.push(f)
+			}
 		}
 	}
 }

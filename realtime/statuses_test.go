@@ -1,8 +1,10 @@
 package realtime
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -217,6 +219,32 @@ func TestNewFollowerOvertakesTheOthers(t *testing.T) {
 		r.step("O1", "being_prepared", "")
 		require.Equal(t, []int64{3}, early.statuses())
 		require.Equal(t, []int64{3}, late.statuses())
+	})
+}
+
+// Between the reading of the events and the joining there is a moment.
+func TestEventWhileJoining(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, r *rig) {
+		r.step("O1", "placed", "")
+		want := []string{"0", "1", "2"} // the acknowledgement, then the events
+		for range 2 {                   // the first to follow it, and the second
+			f := r.newFan(t)
+			more := 1
+			f.ctx = context.WithValue(t.Context(), duringRead{}, func() {
+				if more > 0 {
+					more--
+					r.step("O1", "accepted", "")
+					synctest.Wait()
+				}
+			})
+			f.send(`{"subscribe":["order:O1"],"since":{"order:O1":"0"}}`)
+			var ids []string
+			for _, m := range f.messages() {
+				ids = append(ids, m.ID)
+			}
+			require.Equal(t, want, ids)
+			want = append(want, "3")
+		}
 	})
 }
 

@@ -76,8 +76,8 @@ type topic struct {
 // orderState is where a followed order stands.
 type orderState struct {
 	live    bool      // seq is known
-	seq     int64     // the last event that all subscriptions have
-	hinted  int64     // the greatest number a publication named
+	seq     int64     // the last event that was passed on to all subscriptions
+	hinted  int64     // the greatest number that a publication named
 	driver  string    // who brings it, if it is under way
 	done    bool      // its status is final
 	checked time.Time // when the source was last asked
@@ -111,6 +111,11 @@ func newTopic(name string, k kind, id string) *topic {
 type subscription struct {
 	client *client
 	topic  *topic
+
+	// seen is the number of an order's last event that was queued for the
+	// follower. One that has just joined may be ahead of topic.order.seq.
+	// topic.mu guards it.
+	seen int64
 
 	// ended is set when the follower has left; guarded by client.out.mu, as is
 	// queued, which says that it waits in client.out.

@@ -28,11 +28,18 @@ export class OrderCard {
     setInterval(() => this.approach(), APPROACH_MS);
   }
 
-  /** start follows whatever order the demo is delivering at the time. */
+  /** start follows the order that the address names, as /?order=56789, or else
+   * whatever order the demo is delivering at the time. */
   start() {
-    every(NEXT_ORDER_MS, async () => {
+    const named = new URLSearchParams(location.search).get("order");
+    if (named) {
+      this.follow(named).catch((error) => console.info(error.message));
+      return;
+    }
+    const stop = every(NEXT_ORDER_MS, async () => {
       const answer = await get("/demo/order");
-      if (answer?.order_id && answer.order_id !== this.order?.order_id) await this.follow(answer.order_id);
+      if (!answer) stop(); // this server runs no demo
+      else if (answer.order_id && answer.order_id !== this.order?.order_id) await this.follow(answer.order_id);
     });
   }
 
