@@ -32,16 +32,14 @@ func (h *Hub) Run(ctx context.Context) error {
 	g.Go(func() error { return h.repairLoop(gctx) })
 	err = g.Wait()
 
-	reason := &closeGoingAway
 	if errors.Is(err, errEngineLost) {
-		reason = &closeEngine
+		h.closeAll(&closeEngine)
+	} else {
+		h.closeAll(&closeGoingAway)
+		err = nil // ctx has ended
 	}
-	h.closeAll(reason)
 	h.conns.Wait()
-	if closeErr := sub.Close(); err == nil || ctx.Err() != nil {
-		err = closeErr
-	}
-	return err
+	return errors.Join(err, sub.Close())
 }
 
 // closeAll refuses new followers and closes the present ones.
