@@ -80,7 +80,8 @@ func startServer(t *testing.T, args ...string) *process {
 	t.Helper()
 	addr := freeAddr(t)
 	p := &process{t: t, url: "http://" + addr, out: &lockedBuffer{}, done: make(chan struct{})}
-	p.cmd = command(append([]string{"serve", "--addr", addr}, args...)...)
+	// Under the race detector, on a busy machine, the last flush takes longer.
+	p.cmd = command(append([]string{"serve", "--addr", addr, "--shutdown-timeout", "3m"}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	require.NoError(t, p.cmd.Start())
 	go func() {
@@ -126,7 +127,7 @@ func (p *process) interrupt() int {
 	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGINT))
 	select {
 	case <-p.done:
-	case <-time.After(60 * time.Second):
+	case <-time.After(4 * time.Minute):
 		p.t.Fatalf("server did not stop:\n%s", p.out)
 	}
 	return p.cmd.ProcessState.ExitCode()

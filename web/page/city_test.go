@@ -167,7 +167,9 @@ func (c *city) nearby(ec echo.Context) any {
 			})
 		}
 	}
-	slices.SortFunc(drivers, func(a, b map[string]any) int { return cmp.Compare(a["distance_m"].(float64), b["distance_m"].(float64)) })
+	slices.SortFunc(drivers, func(a, b map[string]any) int {
+		return cmp.Compare(a["distance_m"].(float64), b["distance_m"].(float64))
+	})
 	return map[string]any{"drivers": drivers[:min(10, len(drivers))]}
 }
 
