@@ -29,7 +29,8 @@ func lats(t *testing.T, m message) map[string]float64 {
 	require.NoError(t, json.Unmarshal(m.Data, &ps), "%s", m.Data)
 	out := map[string]float64{}
 	for _, p := range ps {
-		require.NotContains(t, out, p.DriverID, "a driver stands in a frame once")
+		_, twice := out[p.DriverID]
+		require.False(t, twice, "a driver stands in a frame once")
 		out[p.DriverID] = p.Lat
 	}
 	return out
