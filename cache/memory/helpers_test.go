@@ -105,8 +105,9 @@ type testDisk struct {
 	osDisk
 	mu      sync.Mutex
 	syncs   int
-	room    int64 // bytes until ENOSPC; negative: no limit
-	failing error // of every fsync, while set
+	steps   []string // what was made durable, renamed and removed, in order
+	room    int64    // bytes until ENOSPC; negative: no limit
+	failing error    // of every fsync, while set
 	gate    chan struct{}
 	entered chan struct{}
 }
@@ -130,12 +131,30 @@ func (d *testDisk) create(path string) (diskFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &testFile{diskFile: f, disk: d}, nil
+	return &testFile{diskFile: f, disk: d, name: filepath.Base(path)}, nil
 }
+
+func (d *testDisk) rename(from, to string) error {
+	d.step("rename to " + filepath.Base(to))
+	return d.osDisk.rename(from, to)
+}
+
+func (d *testDisk) remove(path string) error {
+	d.step("remove " + filepath.Base(path))
+	return d.osDisk.remove(path)
+}
+
+func (d *testDisk) syncDir(dir string) error {
+	d.step("sync names")
+	return d.osDisk.syncDir(dir)
+}
+
+func (d *testDisk) step(s string) { d.set(func(d *testDisk) { d.steps = append(d.steps, s) }) }
 
 type testFile struct {
 	diskFile
 	disk *testDisk
+	name string
 }
 
 // Write writes as much as there is room for.
@@ -155,6 +174,7 @@ func (f *testFile) Write(b []byte) (int, error) {
 }
 
 func (f *testFile) Sync() error {
+	f.disk.step("sync " + f.name)
 	f.disk.mu.Lock()
 	f.disk.syncs++
 	err, gate, entered := f.disk.failing, f.disk.gate, f.disk.entered

@@ -443,4 +443,23 @@ func TestRunAllSharesAnFsync(t *testing.T) {
 	require.LessOrEqual(t, d.syncCount(), before+1)
 }
 
+// Nothing is removed before what replaces it is on disk, name and content.
+func TestCompactionStepByStep(t *testing.T) {
+	d := newTestDisk()
+	e := open(t, Options{Dir: t.TempDir(), disk: d})
+	_, err := always(e).IncrBy(ctx, "n", 1)
+	require.NoError(t, err)
+	_, err = e.IncrBy(ctx, "n", 1)
+	require.NoError(t, err)
+	d.set(func(d *testDisk) { d.steps = nil })
+	require.NoError(t, e.journal.compact())
+	one, two := "journal-0000000000000001.log", "journal-0000000000000002.log"
+	snapshot := "snapshot-0000000000000002.snap"
+	require.Equal(t, []string{
+		"sync " + one, "sync " + two, "sync names",
+		"sync " + snapshot + ".tmp", "rename to " + snapshot, "sync names",
+		"remove " + one,
+	}, d.steps)
+}
+
 var errDisk = errors.New("input/output error")
