@@ -34,6 +34,9 @@ func (c *client) handle(ctx context.Context, message []byte) bool {
 		}
 	}
 	for _, t := range r.subscribe {
+		if ctx.Err() != nil {
+			return true // the connection has ended
+		}
 		if refused := c.subscribe(ctx, t); refused != nil {
 			refused.Field = t.field
 			c.refuse(t.name, *refused)
@@ -92,7 +95,7 @@ func (c *client) cannot(n topicName, err error) *refusal {
 	case errors.Is(err, errFull):
 		return &refusal{Code: codeTooMany, Detail: "the server follows as many topics as it can"}
 	}
-	c.hub.opts.Logger.Warn("topic cannot be followed", "topic", n.name, "err", err)
+	c.hub.opts.Logger.Debug("topic cannot be followed", "topic", n.name, "err", err)
 	return &refusal{Code: codeUnavailable, Detail: "the topic cannot be read now; subscribe again in a while"}
 }
 
