@@ -4,6 +4,13 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"hyperlocal/cache/geoscore"
+)
+
+const (
+	earthM   = 6372797.560856 // Redis's sphere
+	degToRad = math.Pi / 180
 )
 
 // circle is a disc on the sphere, prepared for testing many places.
@@ -24,8 +31,8 @@ type circle struct {
 // slackM makes up for rounding where a place is refused by a bound.
 const slackM = 1e-3
 
-// geoBox is a range of cells; x may run out of [0, cellsAcross) at either side
-// and is to be taken modulo cellsAcross.
+// geoBox is a range of cells; x may run out of [0, geoscore.CellsAcross) at either side
+// and is to be taken modulo geoscore.CellsAcross.
 type geoBox struct{ yLo, yHi, xLo, xHi int64 }
 
 func newCircle(lat, lon, radiusM float64) circle {
@@ -40,15 +47,15 @@ func newCircle(lat, lon, radiusM float64) circle {
 		dLon = math.Asin(min(1, math.Sin(angle)/c.cosLat))
 		cosFar = min(math.Cos(south), math.Cos(north))
 	}
-	const latCell, lonCell = 2 * latMax / cellsAcross, 2 * lonMax / cellsAcross // degrees
-	c.fy, c.fx = (lat+latMax)/latCell, (lon+lonMax)/lonCell
+	const latCell, lonCell = 2 * geoscore.MaxLat / geoscore.CellsAcross, 2 * geoscore.MaxLon / geoscore.CellsAcross // degrees
+	c.fy, c.fx = (lat+geoscore.MaxLat)/latCell, (lon+geoscore.MaxLon)/lonCell
 	dy, dx := angle/degToRad/latCell, dLon/degToRad/lonCell
 	c.box = geoBox{
 		yLo: clampCell(c.fy - dy), yHi: clampCell(c.fy + dy),
 		xLo: int64(math.Floor(c.fx - dx)), xHi: int64(math.Floor(c.fx + dx)),
 	}
-	if c.box.xHi-c.box.xLo >= cellsAcross {
-		c.box.xLo, c.box.xHi = 0, cellsAcross-1
+	if c.box.xHi-c.box.xLo >= geoscore.CellsAcross {
+		c.box.xLo, c.box.xHi = 0, geoscore.CellsAcross-1
 	}
 	c.perDy2 = havPerCell2(latCell, angle)
 	c.perDx2 = havPerCell2(lonCell, dLon) * c.cosLat * cosFar
@@ -63,7 +70,7 @@ func havPerCell2(cellDeg, most float64) float64 {
 }
 
 func clampCell(f float64) int64 {
-	return int64(max(0, min(cellsAcross-1, math.Floor(f))))
+	return int64(max(0, min(geoscore.CellsAcross-1, math.Floor(f))))
 }
 
 // havLimit is what havBound is compared with to refuse places beyond m metres.
@@ -77,8 +84,8 @@ func havLimit(m float64) float64 {
 func (c *circle) havBound(y, x uint32) float64 {
 	dy := float64(y) + 0.5 - c.fy
 	dx := math.Abs(float64(x) + 0.5 - c.fx)
-	if dx > cellsAcross/2 {
-		dx = cellsAcross - dx
+	if dx > geoscore.CellsAcross/2 {
+		dx = geoscore.CellsAcross - dx
 	}
 	return dy*dy*c.perDy2 + dx*dx*c.perDx2
 }
@@ -106,10 +113,10 @@ func (c *circle) cover(ranges []scoreRange) []scoreRange {
 		c.box.xHi>>shift-c.box.xLo>>shift >= maxCellsAcross {
 		shift++
 	}
-	mask := int64(cellsAcross>>shift - 1)
+	mask := int64(geoscore.CellsAcross>>shift - 1)
 	for y := c.box.yLo >> shift; y <= c.box.yHi>>shift; y++ {
 		for x := c.box.xLo >> shift; x <= c.box.xHi>>shift; x++ {
-			code := spread(uint32(y)) | spread(uint32(x&mask))<<1
+			code := geoscore.Join(uint32(y), uint32(x&mask))
 			ranges = append(ranges, scoreRange{code << (2 * shift), (code + 1) << (2 * shift)})
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"hyperlocal/cache"
+	"hyperlocal/cache/geoscore"
 )
 
 // bruteForce measures every member.
@@ -22,7 +23,7 @@ func bruteForce(z *zset, q cache.GeoQuery) []cache.GeoHit {
 	c := newCircle(q.Lat, q.Lon, q.RadiusM)
 	var hits []cache.GeoHit
 	for _, m := range z.rangeByScore(cache.ScoreRange{Min: negInf, Max: inf}) {
-		lat, lon := cellCentre(geoCell(m.Score))
+		lat, lon := geoscore.Centre(geoscore.Cell(m.Score))
 		if d := c.distance(lat, lon); d <= q.RadiusM {
 			hits = append(hits, cache.GeoHit{Name: m.Name, Lat: lat, Lon: lon, DistanceM: d})
 		}
@@ -39,10 +40,10 @@ func drawPlace(t *rapid.T, lat, lon, spread float64) (float64, float64) {
 	lat += rapid.Float64Range(-spread, spread).Draw(t, "lat")
 	lon += rapid.Float64Range(-spread, spread).Draw(t, "lon")
 	if rapid.IntRange(0, 19).Draw(t, "edge") == 0 {
-		lat = rapid.SampledFrom([]float64{latMax, -latMax, 0, lat}).Draw(t, "edge lat")
+		lat = rapid.SampledFrom([]float64{geoscore.MaxLat, -geoscore.MaxLat, 0, lat}).Draw(t, "edge lat")
 		lon = rapid.SampledFrom([]float64{180, -180, 0, lon}).Draw(t, "edge lon")
 	}
-	return max(-latMax, min(latMax, lat)), math.Remainder(lon, 360)
+	return max(-geoscore.MaxLat, min(geoscore.MaxLat, lat)), math.Remainder(lon, 360)
 }
 
 func TestGeoSearchAgainstBruteForce(t *testing.T) {
@@ -53,7 +54,7 @@ func TestGeoSearchAgainstBruteForce(t *testing.T) {
 		z := newZSet()
 		for i := range rapid.IntRange(0, 120).Draw(t, "places") {
 			lat, lon := drawPlace(t, homeLat, homeLon, spread)
-			score, err := geoScore(lat, lon)
+			score, err := geoscore.Of(lat, lon)
 			require.NoError(t, err)
 			z.set(fmt.Sprint(i), score)
 		}
@@ -72,11 +73,11 @@ func TestHavBoundIsALowerBound(t *testing.T) {
 		lat, lon := drawPlace(t, 0, 0, 180)
 		c := newCircle(lat, lon, math.Pow(10, rapid.Float64Range(-1, 7.4).Draw(t, "radius")))
 		placeLat, placeLon := drawPlace(t, lat, lon, 1e-5*c.radiusM)
-		score, err := geoScore(placeLat, placeLon)
+		score, err := geoscore.Of(placeLat, placeLon)
 		require.NoError(t, err)
-		y, x := geoCell(score)
-		cellLat, cellLon := cellCentre(y, x)
-		if d := c.distance(cellLat, cellLon); d <= c.radiusM && y < cellsAcross && x < cellsAcross {
+		y, x := geoscore.Cell(score)
+		cellLat, cellLon := geoscore.Centre(y, x)
+		if d := c.distance(cellLat, cellLon); d <= c.radiusM && y < geoscore.CellsAcross && x < geoscore.CellsAcross {
 			require.LessOrEqual(t, c.havBound(y, x), havLimit(d))
 		}
 	})
@@ -88,16 +89,16 @@ func TestGeoScoreAgainstLibrary(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lat := float64(rapid.IntRange(-85_000_000, 85_000_000).Draw(t, "lat")) / 1e6
 		lon := float64(rapid.IntRange(-179_999_999, 179_999_999).Draw(t, "lon")) / 1e6
-		score, err := geoScore(lat, lon)
+		score, err := geoscore.Of(lat, lon)
 		require.NoError(t, err)
-		y, x := geoCell(score)
-		theirs := float64(geohash.EncodeIntWithPrecision(lat/latMax*90, lon, 52))
-		theirY, theirX := geoCell(theirs)
+		y, x := geoscore.Cell(score)
+		theirs := float64(geohash.EncodeIntWithPrecision(lat/geoscore.MaxLat*90, lon, 52))
+		theirY, theirX := geoscore.Cell(theirs)
 		require.LessOrEqual(t, math.Abs(float64(y)-float64(theirY)), 1.0)
 		require.LessOrEqual(t, math.Abs(float64(x)-float64(theirX)), 1.0)
-		cellLat, cellLon := cellCentre(y, x)
-		require.InDelta(t, lat, cellLat, 2*latMax/cellsAcross)
-		require.InDelta(t, lon, cellLon, 2*lonMax/cellsAcross)
+		cellLat, cellLon := geoscore.Centre(y, x)
+		require.InDelta(t, lat, cellLat, 2*geoscore.MaxLat/geoscore.CellsAcross)
+		require.InDelta(t, lon, cellLon, 2*geoscore.MaxLon/geoscore.CellsAcross)
 	})
 }
 
@@ -119,7 +120,7 @@ func TestGeoScoreAgainstVectors(t *testing.T) {
 		require.NoError(t, err)
 		lon, err := strconv.ParseFloat(row[3], 64)
 		require.NoError(t, err)
-		score, err := geoScore(lat/90*latMax, lon)
+		score, err := geoscore.Of(lat/90*geoscore.MaxLat, lon)
 		require.NoError(t, err)
 		require.Equal(t, float64(code>>12), score, "%v", row)
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"hyperlocal/cache"
+	"hyperlocal/cache/geoscore"
 )
 
 var errRadius = errors.New("radius is negative or not a number")
@@ -16,7 +17,7 @@ func (e *Engine) GeoAdd(ctx context.Context, key string, places ...cache.GeoMemb
 	return write(ctx, e, "geoadd", key, func(u *unit) (int64, error) {
 		members := make([]cache.Member, len(places))
 		for i, p := range places {
-			score, err := geoScore(p.Lat, p.Lon)
+			score, err := geoscore.Of(p.Lat, p.Lon)
 			if err != nil {
 				return 0, err
 			}
@@ -29,7 +30,7 @@ func (e *Engine) GeoAdd(ctx context.Context, key string, places ...cache.GeoMemb
 // GeoSearch answers nearest first; at equal distance by name.
 func (e *Engine) GeoSearch(ctx context.Context, key string, q cache.GeoQuery) ([]cache.GeoHit, error) {
 	return read(ctx, e, "geosearch", key, func(r reader) ([]cache.GeoHit, error) {
-		if err := checkPlace(q.Lat, q.Lon); err != nil {
+		if err := geoscore.Check(q.Lat, q.Lon); err != nil {
 			return nil, err
 		}
 		if !(q.RadiusM >= 0) {
@@ -66,15 +67,15 @@ func (z *zset) within(c circle, count int) []cache.GeoHit {
 	var buf [maxCellsAcross * maxCellsAcross]scoreRange
 	for _, r := range c.cover(buf[:0]) {
 		z.scan(r, func(e zentry) {
-			y, x := geoCell(e.score)
+			y, x := geoscore.Cell(e.score)
 			if c.havBound(y, x) <= near.limit {
 				near.offer(z.slots[e.slot].name, y, x)
 			}
 		})
 	}
 	// The closed ends of both ranges, whose cells lie beyond all others.
-	z.scan(scoreRange{1 << (2 * geoBits), 1 << (2*geoBits + 2)}, func(e zentry) {
-		y, x := geoCell(e.score)
+	z.scan(scoreRange{1 << (2 * geoscore.Bits), 1 << (2*geoscore.Bits + 2)}, func(e zentry) {
+		y, x := geoscore.Cell(e.score)
 		near.offer(z.slots[e.slot].name, y, x)
 	})
 	slices.SortFunc(near.hits, compareHits)
@@ -106,7 +107,7 @@ type nearest struct {
 }
 
 func (n *nearest) offer(name string, y, x uint32) {
-	lat, lon := cellCentre(y, x)
+	lat, lon := geoscore.Centre(y, x)
 	d := n.circle.distance(lat, lon)
 	if !(d <= n.circle.radiusM) {
 		return
