@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/mmcloughlin/geohash"
+
+	"hyperlocal/cache/geoscore"
 )
 
 // Outside all polygons a geohash cell of five characters is the zone: about
@@ -45,11 +47,11 @@ func cellOf(zone string) (uint32, bool) {
 }
 
 // Score returns the 52-bit geohash score of a place, equal to GEOADD's. It is
-// defined for latitudes within ±MaxLat; the bounds themselves and longitude 180
-// are taken as being in the last cell.
+// defined for latitudes within ±MaxLat. The library computes another one for
+// some places on the edge of a cell: see package geoscore.
 func Score(lat, lon float64) uint64 {
-	scaled := lat * (90 / MaxLat) // the library's range is ±90, Redis's ±MaxLat
-	return geohash.EncodeIntWithPrecision(min(scaled, lastLat), min(lon, lastLon), 52)
+	score, _ := geoscore.Of(lat, lon) // the place has been checked
+	return uint64(score)
 }
 
 // box is an area between parallels and meridians, in degrees. West may be

@@ -66,7 +66,7 @@ type FlushStats struct {
 // How the flusher works.
 const (
 	rowsPerWrite   = 500
-	sealedPerRead  = 32
+	sealedPerRead  = 256
 	zonesAtOnce    = 4
 	turnsPerPeriod = 60 // Run looks so many times per period for zones whose turn it is
 )
@@ -215,8 +215,11 @@ return 0`,
 func (fl *Flusher) flushLeased(ctx context.Context, k *zoneKeys) error {
 	e := fl.fleet.engine
 	ours, err := e.Set(ctx, k.lease, fl.owner, cache.SetOptions{NX: true, TTL: fl.every})
-	if err != nil || !ours {
-		return err
+	if err != nil {
+		return fmt.Errorf("flush zone %s: %w", k.id, fl.failed(err))
+	}
+	if !ours {
+		return nil
 	}
 	err = fl.flushZone(ctx, k, fl.closedBy())
 	if _, releaseErr := e.Run(ctx, releaseScript, []string{k.lease}, []string{fl.owner}); err == nil {

@@ -155,19 +155,19 @@ func TestRunFlusher(t *testing.T) {
 				record(t, fleet, "a", f)
 				sent++
 			}
+			synctest.Wait()
 			if minute == 4 {
-				require.Empty(t, s.rows[rowKey{}])
 				require.Greater(t, max(flushers[0].Stats().Lag, flushers[1].Stats().Lag), 2*time.Minute)
-				require.Less(t, s.writes, 100, "it does not hammer a store that is down")
+				require.Less(t, s.writeCount(), 100, "it does not hammer a store that is down")
 			}
 			time.Sleep(time.Minute)
 		}
 		time.Sleep(2 * time.Minute)
 		a, b := flushers[0].Stats(), flushers[1].Stats()
 		require.EqualValues(t, sent, a.Fixes+b.Fixes)
-		require.Len(t, s.rows, sent)
 		require.Zero(t, a.Lag+b.Lag)
 		stop()
 		synctest.Wait()
+		require.Len(t, s.rows, sent)
 	})
 }

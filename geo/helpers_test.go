@@ -172,6 +172,12 @@ func (s *store) WriteTracks(_ context.Context, rows []persist.TrackRow) error {
 	return err
 }
 
+func (s *store) writeCount() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writes
+}
+
 func (s *store) TrackRows(_ context.Context, driverID string, from, to int64) ([]persist.TrackRow, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
