@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"hyperlocal/cache"
+	"hyperlocal/cache/geoscore"
 )
 
 // moveDrivers is the write that a batch of positions costs: the place, the time
@@ -45,7 +46,7 @@ func randomPlace(r *rand.Rand) (lat, lon float64) {
 }
 
 func moveArgs(r *rand.Rand, driver int, at int64, fix string) []string {
-	score, _ := geoScore(randomPlace(r))
+	score, _ := geoscore.Of(randomPlace(r))
 	return []string{strconv.Itoa(driver), strconv.FormatFloat(score, 'f', 0, 64), strconv.FormatInt(at, 10), fix}
 }
 
