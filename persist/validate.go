@@ -15,9 +15,9 @@ const MaxBucketMS = 3_600_000
 // maxTimeMS keeps arithmetic on times of buckets far from overflow.
 const maxTimeMS = 1 << 53
 
-// ErrInvalid: a row breaks the contract of its type, so the same call will
-// never succeed. Nothing of the call was written. The Validate methods tell
-// which row it is.
+// ErrInvalid is returned where a row breaks the contract of its type, so the
+// same call will never succeed. Nothing of the call was written. The Validate
+// methods tell which row it is.
 var ErrInvalid = errors.New("invalid row")
 
 // Validate returns nil, or an error that wraps ErrInvalid and names the field.

@@ -21,7 +21,7 @@ const (
 var (
 	productsTable = table[persist.Product]{
 		insert:        `INSERT INTO products (everything, ` + productColumns + `) VALUES (0,?,?,?,?,?,?,?,?)`,
-		samePartition: func(a, b *persist.Product) bool { return true },
+		samePartition: func(_, _ *persist.Product) bool { return true },
 		compare:       func(a, b *persist.Product) int { return cmp.Compare(a.ID, b.ID) },
 		bind: func(p *persist.Product) []any {
 			return []any{p.ID, p.Name, p.Categories, p.MRPPaise, p.PricePaise, p.DiscountPercent, p.WeightG, p.PackSize}
@@ -36,7 +36,7 @@ var (
 	}
 	darkStoresTable = table[persist.DarkStore]{
 		insert:        `INSERT INTO dark_stores (everything, ` + darkStoreColumns + `) VALUES (0,?,?,?,?,?)`,
-		samePartition: func(a, b *persist.DarkStore) bool { return true },
+		samePartition: func(_, _ *persist.DarkStore) bool { return true },
 		compare:       func(a, b *persist.DarkStore) int { return cmp.Compare(a.ID, b.ID) },
 		bind:          func(d *persist.DarkStore) []any { return []any{d.ID, d.Name, d.Lat, d.Lon, d.Open} },
 		bytes:         func(d *persist.DarkStore) int { return 40 + len(d.ID) + len(d.Name) },

@@ -50,11 +50,11 @@ func slice(driver string, of uint64) int64 { return int64(xxhash.Sum64String(dri
 
 // floor rounds ms down to a multiple of unit.
 func floor(ms, unit int64) int64 {
-	if rest := ms % unit; rest < 0 {
-		return ms - rest - unit
-	} else {
-		return ms - rest
+	rest := ms % unit
+	if rest < 0 {
+		rest += unit
 	}
+	return ms - rest
 }
 
 func hourOf(r persist.TrackRow) driverHour {

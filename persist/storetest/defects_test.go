@@ -1,56 +1,51 @@
-package storetest_test
+package storetest
 
 import (
 	"context"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"hyperlocal/persist"
-	"hyperlocal/persist/sqlite"
-	"hyperlocal/persist/storetest"
 )
 
-// defects are stores with one fault each, on top of a good one. The suite must
+// defects are stores with one fault each, on top of the model. The suite must
 // find every fault.
-var defects = map[string]func(persist.Store) persist.Store{
-	"loses the last row of a big call":   func(s persist.Store) persist.Store { return losesRow{s} },
-	"takes parts of a bucket for one":    func(s persist.Store) persist.Store { return onePart{s} },
-	"leaves out the last millisecond":    func(s persist.Store) persist.Store { return exclusive{s} },
-	"returns tracks as written":          func(s persist.Store) persist.Store { return unordered{s} },
-	"ends a page at a gap":               func(s persist.Store) persist.Store { return stopsAtGap{s} },
-	"replaces movements":                 func(s persist.Store) persist.Store { return replacesMovements{s} },
-	"keeps the order that came last":     func(s persist.Store) persist.Store { return lastOrder{s} },
-	"forgets events of older versions":   func(s persist.Store) persist.Store { return forgetsEvents{s} },
-	"returns products in order of id":    func(s persist.Store) persist.Store { return sortedProducts{s} },
-	"answers after close":                func(s persist.Store) persist.Store { return neverCloses{s} },
-	"takes every row":                    func(s persist.Store) persist.Store { return takesAll{s} },
-	"calls a cancelled call an outage":   func(s persist.Store) persist.Store { return outageOnCancel{s} },
-	"writes the good rows of a bad call": func(s persist.Store) persist.Store { return halfCalls{s} },
+var defects = map[string]func(*memory) persist.Store{
+	"loses the last row of a big call":   func(s *memory) persist.Store { return losesRow{s} },
+	"takes parts of a bucket for one":    func(s *memory) persist.Store { return onePart{s} },
+	"leaves out the last millisecond":    func(s *memory) persist.Store { return exclusive{s} },
+	"returns tracks as written":          func(s *memory) persist.Store { return unordered{s} },
+	"ends a page at a gap":               func(s *memory) persist.Store { return stopsAtGap{s} },
+	"replaces movements":                 func(s *memory) persist.Store { return replacesMovements{s} },
+	"keeps the order that came last":     func(s *memory) persist.Store { return lastOrder{s} },
+	"forgets events of older versions":   func(s *memory) persist.Store { return forgetsEvents{s} },
+	"returns products in order of id":    func(s *memory) persist.Store { return sortedProducts{s} },
+	"answers after close":                func(s *memory) persist.Store { return neverCloses{s} },
+	"takes every row":                    func(s *memory) persist.Store { return takesAll{s} },
+	"calls a cancelled call an outage":   func(s *memory) persist.Store { return outageOnCancel{s} },
+	"writes the good rows of a bad call": func(s *memory) persist.Store { return halfCalls{s} },
 }
 
 const defectName = "HYPERLOCAL_STORETEST_DEFECT"
 
+// TestModelPasses runs the suite on the store without a defect.
+func TestModelPasses(t *testing.T) {
+	d := newDatabase()
+	Run(t, func(testing.TB) persist.Store { return d.open() })
+}
+
 // TestSuiteFindsDefects runs the suite on each defect, in a process that must
-// fail, and on the store without one, which must not.
+// fail.
 func TestSuiteFindsDefects(t *testing.T) {
-	run := func(t *testing.T, name string) ([]byte, error) {
-		suite := exec.Command(os.Args[0], "-test.run=^TestDefect$", "-rapid.nofailfile", "-rapid.shrinktime=0s", "-rapid.checks=30")
-		suite.Env = append(os.Environ(), defectName+"="+name)
-		return suite.CombinedOutput()
-	}
-	t.Run("none", func(t *testing.T) {
-		out, err := run(t, "none")
-		require.NoError(t, err, "%s", out)
-	})
 	for name := range defects {
 		t.Run(name, func(t *testing.T) {
-			out, err := run(t, name)
+			suite := exec.Command(os.Args[0], "-test.run=^TestDefect$", "-test.failfast", "-rapid.nofailfile", "-rapid.shrinktime=0s")
+			suite.Env = append(os.Environ(), defectName+"="+name)
+			out, err := suite.CombinedOutput()
 			require.Error(t, err, "the suite does not notice")
 			require.Contains(t, string(out), "--- FAIL: TestDefect/")
 		})
@@ -63,55 +58,47 @@ func TestDefect(t *testing.T) {
 	if name == "" {
 		t.Skip("runs as a part of TestSuiteFindsDefects")
 	}
-	path := filepath.Join(t.TempDir(), "record.db")
-	storetest.Run(t, func(t testing.TB) persist.Store {
-		s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
-		require.NoError(t, err)
-		t.Cleanup(func() { _ = s.Close() })
-		if defect := defects[name]; defect != nil {
-			return defect(s)
-		}
-		return s
-	})
+	d := newDatabase()
+	Run(t, func(testing.TB) persist.Store { return defects[name](d.open()) })
 }
 
-type losesRow struct{ persist.Store }
+type losesRow struct{ *memory }
 
 func (s losesRow) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
 	if len(rows) > 5000 {
 		rows = rows[:len(rows)-1]
 	}
-	return s.Store.WriteTracks(ctx, rows)
+	return s.memory.WriteTracks(ctx, rows)
 }
 
-type onePart struct{ persist.Store }
+type onePart struct{ *memory }
 
 func (s onePart) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
 	rows = slices.Clone(rows)
 	for i := range rows {
 		rows[i].Part = 1
 	}
-	return s.Store.WriteTracks(ctx, rows)
+	return s.memory.WriteTracks(ctx, rows)
 }
 
-type exclusive struct{ persist.Store }
+type exclusive struct{ *memory }
 
 func (s exclusive) TrackRows(ctx context.Context, driver string, from, to int64) ([]persist.TrackRow, error) {
-	return s.Store.TrackRows(ctx, driver, from, to-1)
+	return s.memory.TrackRows(ctx, driver, from, to-1)
 }
 
-type unordered struct{ persist.Store }
+type unordered struct{ *memory }
 
 func (s unordered) TrackRows(ctx context.Context, driver string, from, to int64) ([]persist.TrackRow, error) {
-	rows, err := s.Store.TrackRows(ctx, driver, from, to)
+	rows, err := s.memory.TrackRows(ctx, driver, from, to)
 	slices.SortStableFunc(rows, func(a, b persist.TrackRow) int { return int(a.Part - b.Part) })
 	return rows, err
 }
 
-type stopsAtGap struct{ persist.Store }
+type stopsAtGap struct{ *memory }
 
 func (s stopsAtGap) Movements(ctx context.Context, store string, after int64, limit int) ([]persist.Movement, error) {
-	ms, err := s.Store.Movements(ctx, store, after, limit)
+	ms, err := s.memory.Movements(ctx, store, after, limit)
 	for i := 1; i < len(ms); i++ {
 		if ms[i].Seq != ms[i-1].Seq+1 {
 			return ms[:i], err
@@ -120,110 +107,75 @@ func (s stopsAtGap) Movements(ctx context.Context, store string, after int64, li
 	return ms, err
 }
 
-// memory is what the defects remember, of all handles.
-var memory struct {
-	sync.Mutex
-	movements map[string]map[int64]persist.Movement
-	orders    map[string]persist.Order
-}
-
-type replacesMovements struct{ persist.Store }
+type replacesMovements struct{ *memory }
 
 func (s replacesMovements) AppendMovements(ctx context.Context, ms []persist.Movement) error {
-	err := s.Store.AppendMovements(ctx, ms)
-	memory.Lock()
-	defer memory.Unlock()
-	for _, m := range ms {
-		if memory.movements == nil {
-			memory.movements = map[string]map[int64]persist.Movement{}
-		}
-		if memory.movements[m.StoreID] == nil {
-			memory.movements[m.StoreID] = map[int64]persist.Movement{}
-		}
-		memory.movements[m.StoreID][m.Seq] = m
+	if err := persist.ValidateAll(ms); err != nil {
+		return err
 	}
-	return err
+	return s.call(ctx, func() {
+		for _, m := range ms {
+			s.m.movements[seqKey{m.StoreID, m.Seq}] = m
+		}
+	})
 }
 
-func (s replacesMovements) Movements(ctx context.Context, store string, after int64, limit int) ([]persist.Movement, error) {
-	ms, err := s.Store.Movements(ctx, store, after, limit)
-	memory.Lock()
-	defer memory.Unlock()
-	for i := range ms {
-		ms[i] = memory.movements[store][ms[i].Seq]
-	}
-	return ms, err
-}
-
-type lastOrder struct{ persist.Store }
+type lastOrder struct{ *memory }
 
 func (s lastOrder) PutOrder(ctx context.Context, o persist.Order, events []persist.OrderEvent) error {
-	err := s.Store.PutOrder(ctx, o, events)
-	memory.Lock()
-	defer memory.Unlock()
-	if memory.orders == nil {
-		memory.orders = map[string]persist.Order{}
+	err := s.memory.PutOrder(ctx, o, events)
+	if err != nil {
+		return err
 	}
-	memory.orders[o.ID] = o
-	return err
+	return s.call(ctx, func() { s.m.orders[o.ID] = o })
 }
 
-func (s lastOrder) Order(ctx context.Context, id string) (persist.Order, []persist.OrderEvent, error) {
-	o, events, err := s.Store.Order(ctx, id)
-	memory.Lock()
-	defer memory.Unlock()
-	if err == nil {
-		o = memory.orders[id]
-	}
-	return o, events, err
-}
-
-type forgetsEvents struct{ persist.Store }
+type forgetsEvents struct{ *memory }
 
 func (s forgetsEvents) PutOrder(ctx context.Context, o persist.Order, events []persist.OrderEvent) error {
 	if stored, _, err := s.Order(ctx, o.ID); err == nil && stored.Version > o.Version {
 		return nil
 	}
-	return s.Store.PutOrder(ctx, o, events)
+	return s.memory.PutOrder(ctx, o, events)
 }
 
-type sortedProducts struct{ persist.Store }
+type sortedProducts struct{ *memory }
 
 func (s sortedProducts) ProductsByID(ctx context.Context, ids []string) ([]persist.Product, error) {
 	ids = slices.Clone(ids)
 	slices.Sort(ids)
-	return s.Store.ProductsByID(ctx, ids)
+	return s.memory.ProductsByID(ctx, ids)
 }
 
-type neverCloses struct{ persist.Store }
+type neverCloses struct{ *memory }
 
 func (neverCloses) Close() error { return nil }
 
-type takesAll struct{ persist.Store }
+type takesAll struct{ *memory }
 
 func (s takesAll) PutProducts(ctx context.Context, ps []persist.Product) error {
 	if persist.ValidateAll(ps) != nil {
 		return nil
 	}
-	return s.Store.PutProducts(ctx, ps)
+	return s.memory.PutProducts(ctx, ps)
 }
 
-type outageOnCancel struct{ persist.Store }
+type outageOnCancel struct{ *memory }
 
 func (s outageOnCancel) Ping(ctx context.Context) error {
-	if s.Store.Ping(ctx) != nil {
+	if s.memory.Ping(ctx) != nil {
 		return persist.ErrUnavailable
 	}
 	return nil
 }
 
-type halfCalls struct{ persist.Store }
+type halfCalls struct{ *memory }
 
 func (s halfCalls) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
 	for i := range rows {
 		if rows[i].Validate() == nil {
-			_ = s.Store.WriteTracks(ctx, rows[i:i+1])
+			_ = s.memory.WriteTracks(ctx, rows[i:i+1])
 		}
 	}
-	return s.Store.WriteTracks(ctx, rows)
+	return s.memory.WriteTracks(ctx, rows)
 }
