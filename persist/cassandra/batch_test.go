@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -19,16 +20,20 @@ import (
 func TestBatches(t *testing.T) {
 	tracks := (&Store{}).tracksTable()
 	rapid.Check(t, func(t *rapid.T) {
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		rows := make([]persist.TrackRow, rapid.IntRange(0, 900).Draw(t, "rows"))
+		drivers := rapid.IntRange(1, 60).Draw(t, "drivers")
+		long := rapid.SampledFrom([]int{0, 100, maxBatchBytes / 3, maxBatchBytes + 1}).Draw(t, "bytes")
+		content := strings.Repeat("t", long)
 		want := map[string]string{}
-		long := rapid.IntRange(0, 3).Draw(t, "long") * 40_000
 		for i := range rows {
 			rows[i] = persist.TrackRow{
-				DriverID:    fmt.Sprint("d", rapid.IntRange(0, 60).Draw(t, "driver")),
-				Zone:        rapid.SampledFrom([]string{"a", "b"}).Draw(t, "zone"),
-				BucketStart: rapid.Int64Range(0, 3).Draw(t, "bucket") * hourMS / 2,
+				DriverID:    fmt.Sprint("d", random.IntN(drivers)),
+				Zone:        []string{"a", "b"}[random.IntN(2)],
+				BucketStart: random.Int64N(4) * hourMS / 2,
+				Part:        random.Int64N(100),
 				Path:        fmt.Sprint(i),
-				Times:       strings.Repeat("t", long),
+				Times:       content,
 			}
 			want[keyOf(&rows[i])] = rows[i].Path
 		}
