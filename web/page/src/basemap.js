@@ -21,7 +21,7 @@ const SHADES = [
   { from: 0, colour: "--ward" },
 ];
 
-const NAMES_ZOOM = 13;
+const NAMES_ZOOM = 13.5;
 
 /** makeMap returns a map without a background: there is no tile host. */
 export function makeMap(element) {
@@ -37,10 +37,10 @@ export function makeMap(element) {
   L.control.zoom({ position: "bottomright" }).addTo(map);
   L.control.scale({ position: "bottomleft", imperial: false }).addTo(map);
   map.setView([FALLBACK.lat, FALLBACK.lon], FALLBACK.zoom);
-  // Wards below roads below everything that is clicked.
-  map.createPane("wards").style.zIndex = 210;
-  map.createPane("roads").style.zIndex = 220;
-  map.createPane("partners").style.zIndex = 450;
+  // Stores are at Leaflet's own 600: above partners, below those singled out.
+  for (const [pane, z] of Object.entries({ wards: 210, roads: 220, partners: 450, highlights: 620 })) {
+    map.createPane(pane).style.zIndex = z;
+  }
   return map;
 }
 

@@ -11,8 +11,8 @@ const HEADING_ZOOM = 14;
 const TIP = 1.9;
 
 /**
- * PartnersLayer draws all partners on one canvas, as many times a second as
- * eyes need. Dots are stamped from small pictures, one for each freshness and
+ * PartnersLayer draws all partners on a canvas, as many times a second as eyes
+ * need, and those singled out on another above the stores. Dots are stamped from small pictures, one for each freshness and
  * size, so that a thousand of them cost little.
  */
 export const PartnersLayer = L.Layer.extend({
@@ -24,8 +24,8 @@ export const PartnersLayer = L.Layer.extend({
   },
 
   onAdd(map) {
-    this.canvas = L.DomUtil.create("canvas", "partners leaflet-zoom-hide", map.getPane("partners"));
-    this.context = this.canvas.getContext("2d");
+    this.canvases = ["partners", "highlights"].map((pane) => L.DomUtil.create("canvas", "partners leaflet-zoom-hide", map.getPane(pane)));
+    [this.below, this.above] = this.canvases.map((canvas) => canvas.getContext("2d"));
     this.stamp = stamps();
     onThemeChange(() => (this.stamp = stamps()));
     map.on("resize", this.resize, this);
@@ -43,26 +43,29 @@ export const PartnersLayer = L.Layer.extend({
   onRemove(map) {
     cancelAnimationFrame(this.request);
     map.off("resize", this.resize, this);
-    this.canvas.remove();
+    for (const canvas of this.canvases) canvas.remove();
   },
 
   resize() {
     const { x, y } = this._map.getSize();
     this.ratio = Math.min(2, devicePixelRatio || 1);
-    this.canvas.width = x * this.ratio;
-    this.canvas.height = y * this.ratio;
-    this.canvas.style.width = `${x}px`;
-    this.canvas.style.height = `${y}px`;
+    for (const canvas of this.canvases) {
+      canvas.width = x * this.ratio;
+      canvas.height = y * this.ratio;
+      canvas.style.width = `${x}px`;
+      canvas.style.height = `${y}px`;
+    }
   },
 
   draw(now) {
     const map = this._map;
     const size = map.getSize();
-    // The pane moves with the map while it is dragged; the canvas does not.
-    L.DomUtil.setPosition(this.canvas, map.containerPointToLayerPoint([0, 0]));
-    const c = this.context;
-    c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    c.clearRect(0, 0, size.x, size.y);
+    for (const context of [this.below, this.above]) {
+      // The pane moves with the map while it is dragged; the canvas does not.
+      L.DomUtil.setPosition(context.canvas, map.containerPointToLayerPoint([0, 0]));
+      context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+      context.clearRect(0, 0, size.x, size.y);
+    }
     const clock = serverNow();
     const close = map.getZoom() >= HEADING_ZOOM;
     const radius = close ? 6 : map.getZoom() >= 12.5 ? 4.5 : 3.5;
@@ -90,38 +93,16 @@ export const PartnersLayer = L.Layer.extend({
   dot(p, at, radius, clock, close) {
     const shade = freshness(p, clock);
     if (close && p.bearing_deg !== undefined) {
-      this.drop(at, radius, p.bearing_deg, colour(SHADES[shade]), 1.5);
+      drop(this.below, at, radius, p.bearing_deg, colour(SHADES[shade]), 1.5);
       return;
     }
     const picture = this.stamp(shade, radius, this.ratio);
     const width = picture.width / this.ratio;
-    this.context.drawImage(picture, at.x - width / 2, at.y - width / 2, width, width);
-  },
-
-  /** drop draws a dot with a tip towards a bearing; without one it is round. */
-  drop(at, radius, bearing, shade, halo) {
-    const c = this.context;
-    c.beginPath();
-    if (bearing === undefined) {
-      c.arc(at.x, at.y, radius, 0, 2 * Math.PI);
-    } else {
-      const turn = ((bearing - 90) * Math.PI) / 180;
-      const tip = radius * TIP;
-      const tangent = Math.acos(1 / TIP);
-      c.moveTo(at.x + tip * Math.cos(turn), at.y + tip * Math.sin(turn));
-      c.arc(at.x, at.y, radius, turn + tangent, turn - tangent);
-      c.closePath();
-    }
-    c.lineJoin = "round";
-    c.lineWidth = 2 * halo; // the inner half is painted over
-    c.strokeStyle = colour("--halo");
-    c.stroke();
-    c.fillStyle = shade;
-    c.fill();
+    this.below.drawImage(picture, at.x - width / 2, at.y - width / 2, width, width);
   },
 
   highlight(p, at, now, close) {
-    const c = this.context;
+    const c = this.above;
     const chosen = p.driver_id === this.chosen;
     const shade = colour(chosen ? "--order" : "--near");
     if (chosen) {
@@ -134,7 +115,7 @@ export const PartnersLayer = L.Layer.extend({
       c.globalAlpha = 1;
     }
     const radius = chosen || close ? 10 : 8;
-    this.drop(at, radius, close ? p.bearing_deg : undefined, shade, 2);
+    drop(c, at, radius, close ? p.bearing_deg : undefined, shade, 2);
     c.fillStyle = "#fff";
     c.font = `600 ${radius + 1}px 'Inter Variable', system-ui, sans-serif`;
     c.textAlign = "center";
@@ -172,6 +153,27 @@ function stamp(fill, radius, ratio) {
   c.strokeStyle = colour("--halo");
   c.stroke();
   return picture;
+}
+
+/** drop draws a dot with a tip towards a bearing; without one it is round. */
+function drop(c, at, radius, bearing, shade, halo) {
+  c.beginPath();
+  if (bearing === undefined) {
+    c.arc(at.x, at.y, radius, 0, 2 * Math.PI);
+  } else {
+    const turn = ((bearing - 90) * Math.PI) / 180;
+    const tip = radius * TIP;
+    const tangent = Math.acos(1 / TIP);
+    c.moveTo(at.x + tip * Math.cos(turn), at.y + tip * Math.sin(turn));
+    c.arc(at.x, at.y, radius, turn + tangent, turn - tangent);
+    c.closePath();
+  }
+  c.lineJoin = "round";
+  c.lineWidth = 2 * halo; // the inner half is painted over
+  c.strokeStyle = colour("--halo");
+  c.stroke();
+  c.fillStyle = shade;
+  c.fill();
 }
 
 export function toLatLng(place) {
