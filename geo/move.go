@@ -1,10 +1,11 @@
 package geo
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
-	"strings"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,7 +22,7 @@ import (
 // outdated hint, reader or recorder, finds the signpost, and it makes late
 // fixes late there, too. Signposts are forgotten after signpostTTL; from then
 // on the record script's reply "was not in this zone before" makes the recorder
-// ask driver:<id> again.
+// ask driver:<id> again, and what the zone to be left knows corrects the verdict.
 
 //go:embed leave.lua
 var leaveLua string
@@ -50,29 +51,31 @@ const maxHops = 4
 func leaveTwin(tx cache.Tx, keys, args []string) cache.Value {
 	zone, seen, last, gone := keys[0], keys[1], keys[2], keys[3]
 	replies := make([]cache.Value, 0, len(args)/3)
-	for a := 0; a+2 < len(args); a += 3 {
+	for a := 1; a+2 < len(args); a += 3 {
 		driver, newest, to := args[a], args[a+1], args[a+2]
 		old := tx.HGet(last, driver)
-		ts := int64(be64(newest))
-		reply := ""
-		switch {
-		case !old.OK:
-		case int64(be64(old.Str)) > ts:
-			reply = old.Str
-		default:
+		if old.OK && (be64(old.Str) < be64(newest) || args[0] == tiesLeave && be64(old.Str) == be64(newest)) {
 			tx.ZRem(zone, driver)
 			tx.ZRem(seen, driver)
 			tx.HSet(last, driver, newest+to)
-			tx.ZAdd(gone, driver, float64(ts+signpostTTL))
+			tx.ZAdd(gone, driver, float64(int64(be64(newest))+signpostTTL))
 		}
-		replies = append(replies, cache.String(reply))
+		replies = append(replies, cache.String(old.Str))
 	}
 	return cache.List(replies...)
 }
 
+// What the leave script does with a driver whose newest fix in the zone is as
+// old as the one that takes it away.
+const (
+	tiesStay  = "0"
+	tiesLeave = "1"
+)
+
 // move is one driver's change of zone.
 type move struct {
 	driver   int32  // in the batch
+	group    int32  // in the batch
 	from, to string // zones; from is empty if there was none
 	newest   string // the compact fix that made the change
 }
@@ -204,40 +207,73 @@ const parallelReads = 32
 
 // settle finishes changes of zone: drivers leave where they were, and
 // driver:<id> follows.
-func (f *Fleet) settle(ctx context.Context, drivers []driver, moves []move) error {
-	if len(moves) == 0 {
+func (f *Fleet) settle(ctx context.Context, b *batch, outcomes []Outcome) error {
+	if len(b.moves) == 0 {
 		return nil
 	}
-	moves, err := f.askAgain(ctx, drivers, moves)
+	moves, err := f.askAgain(ctx, b.drivers, b.moves)
 	if err != nil {
 		return err
 	}
-	kept, err := f.leave(ctx, drivers, moves)
-	if err != nil {
-		return err
-	}
-	// Another server saw a newer fix in the zone that was to be left: there the
-	// driver stays, and leaves the zone of this one.
-	var back []move
-	for i, newer := range kept {
-		if m := &moves[i]; newer != "" {
-			to := m.from
-			if len(newer) > fixSize {
-				to = newer[fixSize:]
+	open := moves
+	for hop := 0; hop < maxHops && len(open) > 0; hop++ {
+		olds, err := f.leave(ctx, b.drivers, open, tiesStay)
+		if err != nil {
+			return err
+		}
+		var back, further []move
+		for i, old := range olds {
+			if old == "" {
+				continue
 			}
-			back = append(back, move{driver: m.driver, from: m.to, to: to, newest: newer[:fixSize]})
-			m.to = to
+			m := &open[i]
+			b.correct(m.group, int64(be64(old)), outcomes)
+			signpost := old[fixSize:]
+			switch stays := be64(old) >= be64(m.newest); {
+			case stays:
+				back = append(back, m.back(old[:fixSize], cmp.Or(signpost, m.from)))
+			case signpost != "" && signpost != m.to:
+				m.from = signpost
+				further = append(further, *m)
+			}
+		}
+		if _, err := f.leave(ctx, b.drivers, back, tiesLeave); err != nil {
+			return err
+		}
+		if err := f.point(ctx, b.drivers, back); err != nil {
+			return err
+		}
+		settled := map[int32]bool{}
+		for _, m := range back {
+			settled[m.driver] = true
+		}
+		moves = slices.DeleteFunc(moves, func(m move) bool { return settled[m.driver] })
+		open = further
+	}
+	return f.point(ctx, b.drivers, moves)
+}
+
+// back is the opposite of a move of which it turned out that another server saw
+// a fix at least as new in another zone: there the driver stays.
+func (m *move) back(newest, zone string) move {
+	b := move{driver: m.driver, group: m.group, from: m.to, to: zone, newest: newest}
+	if b.from == b.to {
+		b.from = ""
+	}
+	return b
+}
+
+// correct makes late what was taken for the present for want of better
+// knowledge, though the driver had a fix of time newest elsewhere.
+func (b *batch) correct(group int32, newest int64, outcomes []Outcome) {
+	for i := b.groups[group].first; i != none; i = b.fixes[i].next {
+		w := &b.fixes[i]
+		if o := &outcomes[w.index]; o.Verdict == Accepted && w.ts <= newest {
+			if *o = late; w.ts == newest {
+				*o = duplicateTS
+			}
 		}
 	}
-	for i := range back {
-		if back[i].from == back[i].to {
-			back[i].from = ""
-		}
-	}
-	if _, err := f.leave(ctx, drivers, back); err != nil {
-		return err
-	}
-	return f.point(ctx, drivers, moves)
 }
 
 // askAgain reads driver:<id> of those who entered a zone that they were
@@ -263,9 +299,9 @@ func (f *Fleet) askAgain(ctx context.Context, drivers []driver, moves []move) ([
 }
 
 // leave runs the leave script for each move with a zone to leave. It returns,
-// by move, the newer entry of last that kept the driver there, or "".
-func (f *Fleet) leave(ctx context.Context, drivers []driver, moves []move) ([]string, error) {
-	kept := make([]string, len(moves))
+// by move, the entry of last that the driver had there, or "".
+func (f *Fleet) leave(ctx context.Context, drivers []driver, moves []move, ties string) ([]string, error) {
+	olds := make([]string, len(moves))
 	calls, members := []cache.Call(nil), [][]int(nil)
 	byZone := map[string]int{}
 	for i, m := range moves {
@@ -277,14 +313,14 @@ func (f *Fleet) leave(ctx context.Context, drivers []driver, moves []move) ([]st
 			c = len(calls)
 			byZone[m.from] = c
 			k := newZoneKeys(m.from)
-			calls = append(calls, cache.Call{Script: leaveScript, Keys: []string{k.zone, k.seen, k.last, k.gone}})
+			calls = append(calls, cache.Call{Script: leaveScript, Keys: []string{k.zone, k.seen, k.last, k.gone}, Args: []string{ties}})
 			members = append(members, nil)
 		}
 		calls[c].Args = append(calls[c].Args, drivers[m.driver].id, m.newest, m.to)
 		members[c] = append(members[c], i)
 	}
 	if len(calls) == 0 {
-		return kept, nil
+		return olds, nil
 	}
 	for c, r := range f.engine.RunAll(ctx, calls) {
 		if r.Err != nil {
@@ -292,11 +328,11 @@ func (f *Fleet) leave(ctx context.Context, drivers []driver, moves []move) ([]st
 		}
 		for j, i := range members[c] {
 			if j < len(r.Value.List) {
-				kept[i] = strings.Clone(r.Value.List[j].Str)
+				olds[i] = r.Value.List[j].Str
 			}
 		}
 	}
-	return kept, nil
+	return olds, nil
 }
 
 // point writes driver:<id> and the cache.

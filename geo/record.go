@@ -188,7 +188,7 @@ func (f *Fleet) recordWave(ctx context.Context, b *batch, fixes []Fix, outcomes 
 			return err
 		}
 	}
-	return f.settle(ctx, b.drivers, b.moves)
+	return f.settle(ctx, b, outcomes)
 }
 
 // zoneOf returns the zone's part of the wave.
@@ -275,7 +275,7 @@ func (b *batch) read(z *zoneBatch, reply string, fixes []Fix, outcomes []Outcome
 		}
 		if d := &b.drivers[g.driver]; newest != none && (entered || d.zone != g.zone.id) {
 			b.moves = append(b.moves, move{
-				driver: g.driver, from: d.zone, to: g.zone.id,
+				driver: g.driver, group: gi, from: d.zone, to: g.zone.id,
 				newest: string(b.fixes[newest].wire[:fixSize]),
 			})
 		}

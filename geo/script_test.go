@@ -82,7 +82,7 @@ func drawLeave(rt *rapid.T, k *zoneKeys) cache.Call {
 	fix := drawFix(rt)
 	return cache.Call{
 		Script: leaveScript, Keys: []string{k.zone, k.seen, k.last, k.gone},
-		Args: []string{fix.DriverID, string(appendFix(nil, &fix)), "elsewhere"},
+		Args: []string{rapid.SampledFrom([]string{tiesStay, tiesLeave}).Draw(rt, "ties"), fix.DriverID, string(appendFix(nil, &fix)), "elsewhere"},
 	}
 }
 
