@@ -49,7 +49,7 @@ lint: ## check format and style, and which package may import which (.golangci.y
 	$(TOOL) golangci-lint run ./...
 
 .PHONY: vuln
-vuln: ## look for known vulnerabilities in what the binary calls (asks vuln.go.dev)
+vuln: ## look for known vulnerabilities in what the binary calls (asks the Go vulnerability database)
 	$(TOOL) govulncheck ./...
 
 .PHONY: bench

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # What a ping costs the server's process, in user and system CPU time, beside
 # the glue of echo, sonic and rueidis on a Redis server: all in one run on one
-# machine. Run by `make bench`; DRIVERS and ROUNDS make it shorter or longer.
+# machine. Run by `make bench`; each driver sends a ping a second, DRIVERS and ROUNDS make the run smaller or longer.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 drivers=${DRIVERS:-100000}
-rounds=${ROUNDS:-9}
+rounds=${ROUNDS:-40} # of a second each: the flush, every 30 s, has its share
 port=${BENCH_REDIS_PORT:-17479}
 
 go build -o bin/hyperlocal ./cmd/hyperlocal
@@ -28,7 +28,7 @@ until redis-cli -p "$port" ping >/dev/null 2>&1; do
 	sleep 0.1
 done
 
-cost() { ./bin/pingcost -drivers "$drivers" -rounds "$rounds" "$@"; echo; }
+cost() { ./bin/pingcost -interval 1s -drivers "$drivers" -rounds "$rounds" "$@"; echo; }
 
 echo "== one server process, memory engine, SQLite"
 cost

@@ -9,7 +9,7 @@ import (
 const (
 	// defaultCompactBytes is how long the log may get before it is replaced by
 	// a snapshot, unless the last snapshot was longer.
-	defaultCompactBytes = 64 << 20
+	defaultCompactBytes = 256 << 20
 	// maxSegments bounds the files that many short runs leave behind.
 	maxSegments = 32
 	// compactRetry is the pause after a compaction that failed.

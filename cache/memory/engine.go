@@ -61,7 +61,7 @@ type Options struct {
 	// before it loses some. Default 1024.
 	SubscriptionBuffer int
 	// CompactBytes is how long the journal may get before a snapshot replaces
-	// it, unless the last snapshot was longer. Default 64 MiB.
+	// it, unless the last snapshot was longer. Default 256 MiB.
 	CompactBytes int64
 
 	disk disk // for tests; default the file system

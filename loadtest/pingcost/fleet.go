@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 const (
 	southLat, northLat = 12.85, 13.10
 	westLon, eastLon   = 77.46, 77.76
-	stepDeg            = 0.0003 // some 33 m in 4 s: city traffic
+	stepDeg            = 0.0001 // some 15 m a round: city traffic
 )
 
 type driver struct {
@@ -26,12 +27,11 @@ type driver struct {
 	lat, lon float64
 }
 
-// fleet sends one ping for each driver a round. Its rounds are prepared one at
-// a time, so that building JSON is not part of the time between replies.
+// fleet sends one ping for each driver a round, spread evenly over the round
+// whatever the server takes to answer, as phones do.
 type fleet struct {
 	o       options
 	drivers []driver
-	start   time.Time // event time of round 0
 	client  *http.Client
 }
 
@@ -40,7 +40,6 @@ func newFleet(o options) *fleet {
 	f := &fleet{
 		o:       o,
 		drivers: make([]driver, o.drivers),
-		start:   time.Now().Add(-time.Duration(o.rounds) * o.interval),
 		client:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.conns}, Timeout: 30 * time.Second},
 	}
 	rows := 1
@@ -60,17 +59,12 @@ func newFleet(o options) *fleet {
 	return f
 }
 
-// body is one request of the round: JSON as a phone app's gateway would send.
-func (f *fleet) body(round, from, to int) []byte {
-	b := make([]byte, 0, (to-from)*170)
-	b = append(b, '[')
-	for i := from; i < to; i++ {
-		d := &f.drivers[i]
-		// Drivers start their rounds spread over the interval.
-		ts := f.start.Add(time.Duration(round)*f.o.interval - time.Duration(i%997)*f.o.interval/997)
-		if i > from {
-			b = append(b, ',')
-		}
+// body is one request: JSON as the gateway of phone apps would send it.
+func (f *fleet) body(round int, drivers []driver, ts time.Time) []byte {
+	b := make([]byte, 0, len(drivers)*150)
+	for i := range drivers {
+		d := &drivers[i]
+		b = append(b, "[,"[min(i, 1)])
 		b = append(b, `{"driver_id":"`...)
 		b = append(b, d.id...)
 		b = append(b, `","lat":`...)
@@ -78,21 +72,17 @@ func (f *fleet) body(round, from, to int) []byte {
 		b = append(b, `,"lon":`...)
 		b = strconv.AppendFloat(b, d.lon+stepDeg*float64(round), 'f', 6, 64)
 		b = append(b, `,"ts":`...)
-		b = strconv.AppendInt(b, ts.UnixMilli(), 10)
+		b = strconv.AppendInt(b, ts.UnixMilli()-int64(i), 10)
 		b = append(b, `,"accuracy_m":8.5,"speed_mps":8.2,"bearing_deg":47.5}`...)
 	}
 	return append(b, ']')
 }
 
-// round sends a ping of every driver and returns the time it took.
+// round sends a ping of every driver within the interval. A server that does
+// not keep up makes the round longer, not lighter.
 func (f *fleet) round(ctx context.Context, url string, n int) (time.Duration, error) {
-	var bodies [][]byte
-	for from := 0; from < len(f.drivers); from += f.o.batch {
-		bodies = append(bodies, f.body(n, from, min(from+f.o.batch, len(f.drivers))))
-	}
 	work := make(chan []byte)
 	g, ctx := errgroup.WithContext(ctx)
-	start := time.Now()
 	for range f.o.conns {
 		g.Go(func() error {
 			for body := range work {
@@ -103,14 +93,23 @@ func (f *fleet) round(ctx context.Context, url string, n int) (time.Duration, er
 			return nil
 		})
 	}
+	start := time.Now()
 	g.Go(func() error {
 		defer close(work)
-		for _, body := range bodies {
-			select {
-			case work <- body:
+		due := start
+		step := f.o.interval * time.Duration(f.o.batch) / time.Duration(len(f.drivers))
+		for batch := range slices.Chunk(f.drivers, f.o.batch) {
+			select { // a timer fires late, so the next ones come the sooner
+			case <-time.After(time.Until(due)):
 			case <-ctx.Done():
 				return ctx.Err()
 			}
+			select {
+			case work <- f.body(n, batch, due):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			due = due.Add(step)
 		}
 		return nil
 	})
