@@ -21,6 +21,15 @@ var (
 	ErrNewer = errors.New("database written by a newer version")
 )
 
+// primaryCode masks a code; the rest of it says more about the same thing.
+const primaryCode = 0xff
+
+// isBusy reports whether somebody else holds a lock that is needed.
+func isBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&primaryCode == codes.SQLITE_BUSY
+}
+
 // translate gives an error of the driver its meaning in the contract: can the
 // same call succeed later (ErrUnavailable), is a row at fault (ErrInvalid), or
 // does somebody have to look (neither, as with a malformed file).
@@ -33,8 +42,7 @@ func translate(err error) error {
 	case !errors.As(err, &e):
 		return err
 	}
-	const primary = 0xff // the rest of a code says more about the same thing
-	switch e.Code() & primary {
+	switch e.Code() & primaryCode {
 	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED, codes.SQLITE_PROTOCOL, // somebody else has it
 		codes.SQLITE_FULL, codes.SQLITE_IOERR, codes.SQLITE_CANTOPEN, // the disk
 		codes.SQLITE_READONLY, codes.SQLITE_NOMEM, codes.SQLITE_INTERRUPT:

@@ -37,6 +37,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
 	"hyperlocal/persist"
@@ -100,7 +101,7 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	writer.SetMaxOpenConns(1)
 	err = migrate(ctx, writer)
 	if err == nil { // not before: a file that is refused stays as it was
-		err = enterWAL(ctx, writer)
+		err = enterWAL(ctx, writer, opts.BusyTimeout)
 	}
 	if err != nil {
 		_ = writer.Close()
@@ -142,10 +143,18 @@ func dsn(path string, opts Options, params url.Values) string {
 }
 
 // enterWAL changes the mode of the file, for good. A file that is in WAL mode
-// stays as it is.
-func enterWAL(ctx context.Context, writer *sql.DB) error {
-	var mode string
-	if err := writer.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode); err != nil {
+// stays as it is. The change needs the file for itself, and SQLite does not
+// wait for that by its own busy timeout when several processes change the mode
+// at once, so it is tried again for as long.
+func enterWAL(ctx context.Context, writer *sql.DB, patience time.Duration) error {
+	mode, err := backoff.Retry(ctx, func() (mode string, err error) {
+		err = writer.QueryRowContext(ctx, "PRAGMA journal_mode = WAL").Scan(&mode)
+		if err != nil && !isBusy(err) {
+			err = backoff.Permanent(err)
+		}
+		return mode, err
+	}, backoff.WithBackOff(backoff.NewConstantBackOff(10*time.Millisecond)), backoff.WithMaxElapsedTime(patience))
+	if err != nil {
 		return fmt.Errorf("enter WAL mode: %w", err)
 	}
 	if mode != "wal" {
