@@ -11,7 +11,7 @@ import (
 // to a character from '?' (63) to '~' (126), as in Google's encoded polyline
 // algorithm format, which Path is.
 
-// ErrTrackFormat: a row's path, times or speeds cannot be read.
+// ErrTrackFormat says that a row's path, times or speeds cannot be read.
 var ErrTrackFormat = errors.New("track format")
 
 const (

@@ -11,7 +11,7 @@ import (
 	"hyperlocal/cache"
 )
 
-// ErrUnknownDriver: the engine knows nothing of the driver, or nothing of the
+// ErrUnknownDriver says that the engine knows nothing of the driver, or nothing of the
 // last Limits.MaxAge.
 var ErrUnknownDriver = errors.New("unknown driver")
 

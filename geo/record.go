@@ -184,7 +184,7 @@ func (f *Fleet) recordWave(ctx context.Context, b *batch, fixes []Fix, outcomes 
 		if r.Err != nil {
 			return fmt.Errorf("record: %w", r.Err)
 		}
-		if err := b.read(&b.zones[i], r.Value.Str, fixes, outcomes); err != nil {
+		if err := b.read(&b.zones[i], r.Value.Str, outcomes); err != nil {
 			return err
 		}
 	}
@@ -247,7 +247,7 @@ func (z *zoneBatch) bucket(start int64) uint16 {
 }
 
 // read turns the script's reply into outcomes, and notes who changed zone.
-func (b *batch) read(z *zoneBatch, reply string, fixes []Fix, outcomes []Outcome) error {
+func (b *batch) read(z *zoneBatch, reply string, outcomes []Outcome) error {
 	for _, gi := range z.groups {
 		g := &b.groups[gi]
 		entered, newest := false, int32(none)

@@ -3,7 +3,6 @@ package geo
 import (
 	_ "embed"
 	"strconv"
-	"strings"
 
 	"hyperlocal/cache"
 )
@@ -99,7 +98,7 @@ func (r *recording) one(driver, data string) {
 	if newest == "" {
 		return
 	}
-	r.tx.HSet(last, driver, strings.Clone(newest[:fixSize]))
+	r.tx.HSet(last, driver, newest[:fixSize])
 	r.tx.ZAdd(zone, driver, float64(be64(newest[fixSize:])))
 	if r.tx.ZAdd(seen, driver, float64(prev.ts)) {
 		r.tx.ZRem(gone, driver)
