@@ -118,7 +118,7 @@ func TestWebSocketFollowsAnOrderAndComesBack(t *testing.T) {
 	for seq := int64(3); seq <= 5; seq++ {
 		require.Equal(t, seq, seqOf(t, p.receive()))
 	}
-	require.EqualValues(t, 6, s.hub.Stats().FramesSent)
+	eventually(t, "all six frames are counted", func() bool { return s.hub.Stats().FramesSent == 6 })
 }
 
 func TestShutdownSaysComeBack(t *testing.T) {
@@ -304,22 +304,28 @@ func TestSilentPeerIsDropped(t *testing.T) {
 
 // A peer that answers pings stays, however little it has to say.
 func TestQuietPeerStays(t *testing.T) {
-	s := serve(t, Options{PingInterval: 20 * time.Millisecond, WriteTimeout: 100 * time.Millisecond})
+	opts := Options{PingInterval: 40 * time.Millisecond, WriteTimeout: 2 * time.Second}
+	borne := 2*opts.PingInterval + opts.WriteTimeout
+	s := serve(t, opts)
 	p := s.dial(t)
-	pings := make(chan struct{}, 100)
+	pings := make(chan struct{}, 1000)
 	p.conn.SetPingHandler(func(data string) error {
 		pings <- struct{}{}
 		return p.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(time.Second))
 	})
-	read := make(chan struct{})
+	ended := make(chan error, 1)
 	go func() {
-		defer close(read)
-		_, _, _ = p.conn.ReadMessage()
+		_, _, err := p.conn.ReadMessage()
+		ended <- err
 	}()
-	for range 20 { // several times as long as silence is borne
-		<-pings
+	for range int(borne/opts.PingInterval) + 5 { // longer than silence is borne
+		select {
+		case <-pings:
+		case err := <-ended:
+			require.FailNow(t, "it was dropped", "%v", err)
+		}
 	}
 	require.Equal(t, 1, s.hub.Stats().Clients)
 	require.NoError(t, p.conn.Close())
-	<-read
+	<-ended
 }
