@@ -36,7 +36,7 @@ build: ## build bin/hyperlocal
 test: ## run every test with the race detector against real services, started and ended here
 	go vet $(PKG)
 	./scripts/services.sh run \
-		go test -race -p $(TEST_PROCS) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(PKG)
+		go test -count=1 -race -p $(TEST_PROCS) -timeout $(TEST_TIMEOUT) $(TESTFLAGS) $(PKG)
 
 .PHONY: test-short
 test-short: ## run the tests that need Go alone
