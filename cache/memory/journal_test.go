@@ -285,9 +285,17 @@ func TestRunAllSharesAnFsync(t *testing.T) {
 		require.NoError(t, err)
 		calls[i].Keys = append(calls[i].Keys, calls[i].Keys[0])
 	}
+	sequence := func() uint64 {
+		e.journal.mu.Lock()
+		defer e.journal.mu.Unlock()
+		return e.journal.seq
+	}
+	start := sequence()
 	results := make(chan []cache.Result)
 	go func() { results <- always(e).RunAll(ctx, calls) }()
 	<-entered
+	// The first fsync waits until all calls have run, so one more is enough.
+	require.Eventually(t, func() bool { return sequence() == start+uint64(len(calls)) }, 10*time.Second, time.Millisecond)
 	before := d.syncCount()
 	d.set(func(d *testDisk) { d.gate = nil })
 	close(gate)
