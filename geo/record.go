@@ -37,7 +37,7 @@ func (f *Fleet) Record(ctx context.Context, fixes []Fix) ([]Outcome, error) {
 		return nil, err
 	}
 	for len(b.wave) > 0 {
-		if err := f.recordWave(ctx, b, fixes, outcomes, now); err != nil {
+		if err := f.recordWave(ctx, b, outcomes, now); err != nil {
 			return nil, err
 		}
 		b.nextWave()
@@ -165,7 +165,7 @@ func (b *batch) add(index int, f *Fix, zone *zoneKeys) {
 }
 
 // recordWave records the first group of each driver that still has one.
-func (f *Fleet) recordWave(ctx context.Context, b *batch, fixes []Fix, outcomes []Outcome, now int64) error {
+func (f *Fleet) recordWave(ctx context.Context, b *batch, outcomes []Outcome, now int64) error {
 	if err := f.readSeeds(ctx, b); err != nil {
 		return err
 	}

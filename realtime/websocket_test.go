@@ -327,5 +327,5 @@ func TestQuietPeerStays(t *testing.T) {
 	}
 	require.Equal(t, 1, s.hub.Stats().Clients)
 	require.NoError(t, p.conn.Close())
-	<-ended
+	require.Error(t, <-ended, "the reader ends with its connection")
 }
