@@ -114,16 +114,15 @@ func (h *Handler) Locations(c echo.Context) error {
 
 // read fills w with the request's pings, and the fixes among them.
 func (h *Handler) read(r *http.Request, w *work) error {
-	tooLarge := problem.TooLarge.WithField("body", fmt.Sprintf("must be at most %d bytes", h.opt.MaxBytes))
 	if r.ContentLength > h.opt.MaxBytes {
-		return tooLarge
+		return h.tooLarge()
 	}
 	var err error
 	if w.body, err = readAll(w.body[:0], r.Body, h.opt.MaxBytes); err != nil {
 		return problem.Invalid.WithField("body", "could not be read to its end")
 	}
 	if int64(len(w.body)) > h.opt.MaxBytes {
-		return tooLarge
+		return h.tooLarge()
 	}
 	w.pings, err = Decode(w.pings[:0], w.body, declaresLines(r), h.opt.MaxPings)
 	switch {
@@ -139,6 +138,10 @@ func (h *Handler) read(r *http.Request, w *work) error {
 		}
 	}
 	return nil
+}
+
+func (h *Handler) tooLarge() error {
+	return problem.TooLarge.WithField("body", fmt.Sprintf("must be at most %d bytes", h.opt.MaxBytes))
 }
 
 // readAll appends the body to buf, up to one byte more than max.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/periodic"
 	"hyperlocal/persist"
 )
 
@@ -48,7 +49,7 @@ func (inv *Inventory) Drain(ctx context.Context) (int, error) {
 
 // RunDrainer calls Drain at every interval until the context ends.
 func (inv *Inventory) RunDrainer(ctx context.Context, interval time.Duration) {
-	inv.repeat(ctx, interval, "writing stock movements to the database", func(ctx context.Context) error {
+	periodic.Run(ctx, inv.log, interval, "writing stock movements to the database", func(ctx context.Context) error {
 		_, err := inv.Drain(ctx)
 		return err
 	})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/periodic"
 )
 
 // expireBatch is how many reservations of a store are given back at once.
@@ -63,33 +64,8 @@ func (inv *Inventory) expireStore(ctx context.Context, storeID string) (total in
 
 // RunExpirer calls ExpireDue at every interval until the context ends.
 func (inv *Inventory) RunExpirer(ctx context.Context, interval time.Duration) {
-	inv.repeat(ctx, interval, "expiring reservations", func(ctx context.Context) error {
+	periodic.Run(ctx, inv.log, interval, "expiring reservations", func(ctx context.Context) error {
 		_, err := inv.ExpireDue(ctx)
 		return err
 	})
-}
-
-// repeat calls fn at every interval until the context ends. It logs when fn
-// begins to fail and when it works again, not each time.
-func (inv *Inventory) repeat(ctx context.Context, interval time.Duration, what string, fn func(context.Context) error) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := fn(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !failing:
-			inv.log.Error(what+" fails, will be tried again", "error", err, "interval", interval)
-		case err == nil && failing:
-			inv.log.Info(what + " works again")
-		}
-		failing = err != nil
-	}
 }

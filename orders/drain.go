@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/periodic"
 	"hyperlocal/persist"
 )
 
@@ -55,7 +56,7 @@ func (o *Orders) Drain(ctx context.Context) (int, error) {
 
 // RunDrainer calls Drain at every interval until the context ends.
 func (o *Orders) RunDrainer(ctx context.Context, interval time.Duration) {
-	o.repeat(ctx, interval, "writing orders to the database", func(ctx context.Context) error {
+	periodic.Run(ctx, o.log, interval, "writing orders to the database", func(ctx context.Context) error {
 		_, err := o.Drain(ctx)
 		return err
 	})

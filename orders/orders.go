@@ -34,7 +34,6 @@
 package orders
 
 import (
-	"context"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -132,28 +131,3 @@ func Channel(orderID string) string { return "order_updates:{" + orderID + "}" }
 const writeTimeout = 3 * time.Second
 
 func (o *Orders) nowMS() int64 { return o.now().UnixMilli() }
-
-// repeat calls fn at every interval until the context ends. It logs when fn
-// begins to fail and when it works again, not each time.
-func (o *Orders) repeat(ctx context.Context, interval time.Duration, what string, fn func(context.Context) error) {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-		err := fn(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil && !failing:
-			o.log.Error(what+" fails, will be tried again", "error", err, "interval", interval)
-		case err == nil && failing:
-			o.log.Info(what + " works again")
-		}
-		failing = err != nil
-	}
-}
