@@ -95,7 +95,7 @@ func (inv *Inventory) drainOnce(ctx context.Context) (n int, more bool, err erro
 		return 0, false, err
 	}
 	for store, seq := range read {
-		if _, err := inv.engine.XTrim(ctx, keyMovements(store), entryID(seq+1)); err != nil {
+		if _, err := inv.engine.XTrim(ctx, keyMovements(store), cache.Trim{MinID: entryID(seq + 1)}); err != nil {
 			return 0, false, err
 		}
 	}

@@ -92,16 +92,16 @@ func TestDrainTakesMoreThanAPass(t *testing.T) {
 // hooked is an engine of which single calls fail.
 type hooked struct {
 	cache.Engine
-	trim, set error
+	trimmed, set error
 }
 
 func (h *hooked) Durable(cache.Durability) cache.Engine { return h }
 
-func (h *hooked) XTrim(ctx context.Context, key, minID string) (int64, error) {
-	if h.trim != nil {
-		return 0, h.trim
+func (h *hooked) XTrim(ctx context.Context, key string, trim cache.Trim) (int64, error) {
+	if h.trimmed != nil {
+		return 0, h.trimmed
 	}
-	return h.Engine.XTrim(ctx, key, minID)
+	return h.Engine.XTrim(ctx, key, trim)
 }
 
 func (h *hooked) Set(ctx context.Context, key, value string, opt cache.SetOptions) (bool, error) {
@@ -115,16 +115,16 @@ func (h *hooked) Set(ctx context.Context, key, value string, opt cache.SetOption
 // does: the next pass writes the same rows once more.
 func TestDrainIsRepeatable(t *testing.T) {
 	r := newRig(t)
-	h := &hooked{Engine: r.engine, trim: errors.New("gone")}
+	h := &hooked{Engine: r.engine, trimmed: errors.New("gone")}
 	inv := New(h, r.db, Options{Now: r.clock.now})
 	r.receive(t, line("1", 5))
 	_, err := inv.Drain(t.Context())
-	require.ErrorIs(t, err, h.trim)
+	require.ErrorIs(t, err, h.trimmed)
 	require.Len(t, r.ledger(t), 1)
 	r.requireSound(t) // what is in both counts once
 	r.receive(t, line("1", 1))
 	r.requireSound(t)
-	h.trim = nil
+	h.trimmed = nil
 	n, err := inv.Drain(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
@@ -153,7 +153,7 @@ func TestDrainGoesAroundABrokenStream(t *testing.T) {
 			r := newRig(t)
 			_, err := r.PutStore(t.Context(), persist.DarkStore{ID: "A", Name: "first in order"})
 			require.NoError(t, err)
-			_, err = r.engine.XAdd(t.Context(), keyMovements("A"), "1-0", 0, fields...)
+			_, err = r.engine.XAdd(t.Context(), keyMovements("A"), "1-0", cache.Trim{}, fields...)
 			require.NoError(t, err)
 			r.receive(t, line("1", 5))
 			n, err := r.Drain(t.Context())

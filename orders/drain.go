@@ -114,7 +114,7 @@ func (o *Orders) drainOrder(ctx context.Context, mark cache.Member, s state) err
 		}
 		if Status(s.order.Status).Final() {
 			for _, key := range []string{keyOrder(mark.Name), keyEvents(mark.Name)} {
-				if _, err := o.engine.Expire(ctx, key, keepFinished); err != nil {
+				if _, err := o.engine.Expire(ctx, key, keepFinished, 0); err != nil {
 					return err
 				}
 			}

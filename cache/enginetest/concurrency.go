@@ -95,7 +95,7 @@ func testConcurrency(t *testing.T, h *host) {
 		k := h.key("stream")
 		inBackground(t, workers, func() error {
 			for range each {
-				if _, err := h.XAdd(h.ctx, k, "*", 0, fields("f", "v")...); err != nil {
+				if _, err := h.XAdd(h.ctx, k, "*", cache.Trim{}, fields("f", "v")...); err != nil {
 					return err
 				}
 			}

@@ -39,10 +39,10 @@ func testExpiry(t *testing.T, h *host) {
 
 	t.Run("TTL", func(t *testing.T) {
 		require.Equal(t, cache.NoKey, must(h.TTL(h.ctx, key))(t))
-		require.False(t, must(h.Expire(h.ctx, key, long))(t), "a missing key cannot expire")
+		require.False(t, must(h.Expire(h.ctx, key, long, 0))(t), "a missing key cannot expire")
 		must(h.IncrBy(h.ctx, key, 1))(t)
 		require.Equal(t, cache.NoTTL, must(h.TTL(h.ctx, key))(t))
-		require.True(t, must(h.Expire(h.ctx, key, long))(t))
+		require.True(t, must(h.Expire(h.ctx, key, long, 0))(t))
 		require.InDelta(t, long, must(h.TTL(h.ctx, key))(t), float64(time.Minute))
 	})
 	t.Run("writes keep it", func(t *testing.T) {
@@ -54,7 +54,7 @@ func testExpiry(t *testing.T, h *host) {
 		require.Equal(t, cache.NoTTL, must(h.TTL(h.ctx, key))(t))
 	})
 	t.Run("a Set that does not write keeps it", func(t *testing.T) {
-		require.True(t, must(h.Expire(h.ctx, key, long))(t))
+		require.True(t, must(h.Expire(h.ctx, key, long, 0))(t))
 		require.False(t, must(h.Set(h.ctx, key, "6", cache.SetOptions{NX: true}))(t))
 		require.Positive(t, must(h.TTL(h.ctx, key))(t))
 	})
@@ -62,9 +62,9 @@ func testExpiry(t *testing.T, h *host) {
 		must(h.Set(h.ctx, h.key("string"), "v", cache.SetOptions{TTL: short}))(t)
 		must(h.HSet(h.ctx, h.key("hash"), fields("f", "v")...))(t)
 		must(h.ZAdd(h.ctx, h.key("zset"), cache.Member{Name: "m", Score: 1}))(t)
-		must(h.XAdd(h.ctx, h.key("stream"), "9-9", 0, fields("f", "v")...))(t)
+		must(h.XAdd(h.ctx, h.key("stream"), "9-9", cache.Trim{}, fields("f", "v")...))(t)
 		for _, name := range []string{"hash", "zset", "stream"} {
-			require.True(t, must(h.Expire(h.ctx, h.key(name), short))(t))
+			require.True(t, must(h.Expire(h.ctx, h.key(name), short, 0))(t))
 		}
 		h.Advance(short + time.Millisecond)
 		for _, name := range []string{"string", "hash", "zset", "stream"} {
@@ -84,7 +84,7 @@ func testExpiry(t *testing.T, h *host) {
 		h.Advance(short + time.Millisecond)
 		require.EqualValues(t, 1, must(h.HSet(h.ctx, h.key("again-hash"), fields("f", "v")...))(t))
 		require.EqualValues(t, 1, must(h.ZAdd(h.ctx, h.key("again-zset"), cache.Member{Name: "m"}))(t))
-		must(h.XAdd(h.ctx, h.key("again-stream"), "1-1", 0, fields("f", "v")...))(t)
+		must(h.XAdd(h.ctx, h.key("again-stream"), "1-1", cache.Trim{}, fields("f", "v")...))(t)
 		require.EqualValues(t, 1, must(h.IncrBy(h.ctx, h.key("again-string"), 1))(t))
 		for _, name := range []string{"hash", "zset", "stream", "string"} {
 			require.Equal(t, cache.NoTTL, must(h.TTL(h.ctx, h.key("again-"+name)))(t), name)
@@ -101,7 +101,7 @@ func testExpiry(t *testing.T, h *host) {
 	t.Run("zero and less remove at once", func(t *testing.T) {
 		for _, ttl := range []time.Duration{0, -1, -time.Second} {
 			must(h.Set(h.ctx, key, "v", cache.SetOptions{}))(t)
-			require.True(t, must(h.Expire(h.ctx, key, ttl))(t))
+			require.True(t, must(h.Expire(h.ctx, key, ttl, 0))(t))
 			require.Zero(t, must(h.Exists(h.ctx, key))(t))
 		}
 	})

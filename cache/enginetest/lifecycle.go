@@ -43,7 +43,7 @@ func testEngine(t *testing.T, h *host) {
 var calls = map[string]func(h *host, key string) error{
 	"Del":    func(h *host, k string) error { _, err := h.Del(h.ctx, k); return err },
 	"Exists": func(h *host, k string) error { _, err := h.Exists(h.ctx, k); return err },
-	"Expire": func(h *host, k string) error { _, err := h.Expire(h.ctx, k, 1); return err },
+	"Expire": func(h *host, k string) error { _, err := h.Expire(h.ctx, k, 1, 0); return err },
 	"TTL":    func(h *host, k string) error { _, err := h.TTL(h.ctx, k); return err },
 	"Type":   func(h *host, k string) error { _, err := h.Type(h.ctx, k); return err },
 	"Scan":   func(h *host, k string) error { _, _, err := h.Scan(h.ctx, "", k, 1); return err },

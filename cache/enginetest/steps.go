@@ -64,7 +64,7 @@ func keySteps(t *rapid.T, keys *rapid.Generator[string]) step {
 		return on(fmt.Sprintf("Exists %q", several), func(ctx context.Context, e cache.Engine) (int64, error) { return e.Exists(ctx, several...) })
 	case 2:
 		ttl := drawTTL.Draw(t, "ttl")
-		return on(fmt.Sprintf("Expire %q %v", key, ttl), func(ctx context.Context, e cache.Engine) (bool, error) { return e.Expire(ctx, key, ttl) })
+		return on(fmt.Sprintf("Expire %q %v", key, ttl), func(ctx context.Context, e cache.Engine) (bool, error) { return e.Expire(ctx, key, ttl, 0) })
 	case 3:
 		return onLike(fmt.Sprintf("TTL %q", key),
 			func(ctx context.Context, e cache.Engine) (time.Duration, error) { return e.TTL(ctx, key) }, sameTTL)
@@ -201,10 +201,14 @@ func streamSteps(t *rapid.T, keys *rapid.Generator[string]) step {
 		for i := range fs {
 			fs[i] = cache.Field{Name: drawName.Draw(t, "field"), Value: drawValue.Draw(t, "value")}
 		}
-		return on(fmt.Sprintf("XAdd %q %q maxLen %d %q", key, id, maxLen, fs), func(ctx context.Context, e cache.Engine) (string, error) { return e.XAdd(ctx, key, id, maxLen, fs...) })
+		return on(fmt.Sprintf("XAdd %q %q maxLen %d %q", key, id, maxLen, fs), func(ctx context.Context, e cache.Engine) (string, error) {
+			return e.XAdd(ctx, key, id, cache.Trim{MaxLen: maxLen}, fs...)
+		})
 	case 2:
 		id := drawID.Draw(t, "id")
-		return on(fmt.Sprintf("XTrim %q %q", key, id), func(ctx context.Context, e cache.Engine) (int64, error) { return e.XTrim(ctx, key, id) })
+		return on(fmt.Sprintf("XTrim %q %q", key, id), func(ctx context.Context, e cache.Engine) (int64, error) {
+			return e.XTrim(ctx, key, cache.Trim{MinID: id})
+		})
 	case 3:
 		return on(fmt.Sprintf("XLen %q", key), func(ctx context.Context, e cache.Engine) (int64, error) { return e.XLen(ctx, key) })
 	}

@@ -19,22 +19,22 @@ func testStreams(t *testing.T, h *host) {
 		require.Empty(t, must(h.XRange(h.ctx, none, "-", "+", 0))(t))
 		require.Empty(t, must(h.XRevRange(h.ctx, none, "+", "-", 0))(t))
 		require.Zero(t, must(h.XLen(h.ctx, none))(t))
-		require.Zero(t, must(h.XTrim(h.ctx, none, "5"))(t))
+		require.Zero(t, must(h.XTrim(h.ctx, none, cache.Trim{MinID: "5"}))(t))
 	})
 	t.Run("fields keep their order, twice named ones too", func(t *testing.T) {
 		fs := fields("z", "1", "a", "2", "z", "3", "", "")
-		require.Equal(t, "1-1", must(h.XAdd(h.ctx, k, "1-1", 0, fs...))(t))
+		require.Equal(t, "1-1", must(h.XAdd(h.ctx, k, "1-1", cache.Trim{}, fs...))(t))
 		require.Equal(t, []cache.Entry{{ID: "1-1", Fields: fs}}, must(h.XRange(h.ctx, k, "-", "+", 0))(t))
 	})
 	t.Run("no fields", func(t *testing.T) {
-		_, err := h.XAdd(h.ctx, k, "1-2", 0)
+		_, err := h.XAdd(h.ctx, k, "1-2", cache.Trim{})
 		require.Error(t, err)
 		require.EqualValues(t, 1, must(h.XLen(h.ctx, k))(t))
 	})
 	t.Run("ranges", func(t *testing.T) {
 		r := h.key("ranges")
 		for _, id := range []string{"1-1", "1-2", "2-0", "5-5", "10-0"} {
-			must(h.XAdd(h.ctx, r, id, 0, fields("id", id)...))(t)
+			must(h.XAdd(h.ctx, r, id, cache.Trim{}, fields("id", id)...))(t)
 		}
 		for _, c := range []struct {
 			start, end string
@@ -70,7 +70,7 @@ func testStreams(t *testing.T, h *host) {
 	t.Run("maxLen keeps the newest", func(t *testing.T) {
 		m := h.key("maxlen")
 		for i := 1; i <= 10; i++ {
-			must(h.XAdd(h.ctx, m, fmt.Sprint(i, "-0"), 3, fields("i", strconv.Itoa(i))...))(t)
+			must(h.XAdd(h.ctx, m, fmt.Sprint(i, "-0"), cache.Trim{MaxLen: 3}, fields("i", strconv.Itoa(i))...))(t)
 			require.EqualValues(t, min(i, 3), must(h.XLen(h.ctx, m))(t))
 		}
 		require.Equal(t, "8-0 9-0 10-0", entryIDs(must(h.XRange(h.ctx, m, "-", "+", 0))(t)))
@@ -78,32 +78,32 @@ func testStreams(t *testing.T, h *host) {
 	t.Run("XTrim", func(t *testing.T) {
 		tr := h.key("trim")
 		for i := 1; i <= 5; i++ {
-			must(h.XAdd(h.ctx, tr, fmt.Sprint(i, "-1"), 0, fields("i", strconv.Itoa(i))...))(t)
+			must(h.XAdd(h.ctx, tr, fmt.Sprint(i, "-1"), cache.Trim{}, fields("i", strconv.Itoa(i))...))(t)
 		}
-		require.Zero(t, must(h.XTrim(h.ctx, tr, "1-1"))(t))
-		require.EqualValues(t, 2, must(h.XTrim(h.ctx, tr, "3"))(t))
-		require.EqualValues(t, 1, must(h.XTrim(h.ctx, tr, "3-2"))(t))
+		require.Zero(t, must(h.XTrim(h.ctx, tr, cache.Trim{MinID: "1-1"}))(t))
+		require.EqualValues(t, 2, must(h.XTrim(h.ctx, tr, cache.Trim{MinID: "3"}))(t))
+		require.EqualValues(t, 1, must(h.XTrim(h.ctx, tr, cache.Trim{MinID: "3-2"}))(t))
 		require.Equal(t, "4-1 5-1", entryIDs(must(h.XRange(h.ctx, tr, "-", "+", 0))(t)))
-		require.EqualValues(t, 2, must(h.XTrim(h.ctx, tr, "99"))(t))
+		require.EqualValues(t, 2, must(h.XTrim(h.ctx, tr, cache.Trim{MinID: "99"}))(t))
 
 		require.EqualValues(t, 1, must(h.Exists(h.ctx, tr))(t), "an empty stream exists: it remembers its last id")
 		require.Zero(t, must(h.XLen(h.ctx, tr))(t))
-		_, err := h.XAdd(h.ctx, tr, "5-1", 0, fields("f", "v")...)
+		_, err := h.XAdd(h.ctx, tr, "5-1", cache.Trim{}, fields("f", "v")...)
 		require.ErrorIs(t, err, cache.ErrStreamID)
-		require.Equal(t, "5-2", must(h.XAdd(h.ctx, tr, "5-2", 0, fields("f", "v")...))(t))
+		require.Equal(t, "5-2", must(h.XAdd(h.ctx, tr, "5-2", cache.Trim{}, fields("f", "v")...))(t))
 	})
 	t.Run("ids from the clock ascend", func(t *testing.T) {
 		c := h.key("clock")
 		var last [2]uint64
 		for range 200 {
-			id := splitID(t, must(h.XAdd(h.ctx, c, "*", 0, fields("f", "v")...))(t))
+			id := splitID(t, must(h.XAdd(h.ctx, c, "*", cache.Trim{}, fields("f", "v")...))(t))
 			require.True(t, id[0] > last[0] || id[0] == last[0] && id[1] > last[1])
 			last = id
 		}
 		// A clock behind the last id does not stop a stream.
 		ahead := strconv.FormatInt(time.Now().Add(24*time.Hour).UnixMilli(), 10)
-		must(h.XAdd(h.ctx, c, ahead+"-7", 0, fields("f", "v")...))(t)
-		require.Equal(t, ahead+"-8", must(h.XAdd(h.ctx, c, "*", 0, fields("f", "v")...))(t))
+		must(h.XAdd(h.ctx, c, ahead+"-7", cache.Trim{}, fields("f", "v")...))(t)
+		require.Equal(t, ahead+"-8", must(h.XAdd(h.ctx, c, "*", cache.Trim{}, fields("f", "v")...))(t))
 	})
 }
 
@@ -129,7 +129,7 @@ func splitID(t testing.TB, id string) [2]uint64 {
 const maxID = "18446744073709551615-18446744073709551615"
 
 func testStreamIDs(t *testing.T, h *host) {
-	add := func(key, id string) (string, error) { return h.XAdd(h.ctx, key, id, 0, fields("f", "v")...) }
+	add := func(key, id string) (string, error) { return h.XAdd(h.ctx, key, id, cache.Trim{}, fields("f", "v")...) }
 
 	t.Run("refused on an empty stream", func(t *testing.T) {
 		for _, id := range []string{"0-0", "0", "", "x", "-", "+", "1-", "-1", "1-2-3", "1-x", "(1-1",
@@ -177,7 +177,7 @@ func testStreamIDs(t *testing.T, h *host) {
 			require.ErrorIs(t, err, cache.ErrStreamID, "end of a reverse range %q", id)
 		}
 		for _, id := range []string{"", "x", "(1-1", "-", "+", "*"} {
-			_, err := h.XTrim(h.ctx, k, id)
+			_, err := h.XTrim(h.ctx, k, cache.Trim{MinID: id})
 			require.ErrorIs(t, err, cache.ErrStreamID, "trim %q", id)
 		}
 	})

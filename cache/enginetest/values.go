@@ -18,7 +18,9 @@ var holders = map[string]func(t testing.TB, h *host, key string){
 	"zset": func(t testing.TB, h *host, key string) {
 		must(h.ZAdd(h.ctx, key, cache.Member{Name: "f", Score: 1}))(t)
 	},
-	"stream": func(t testing.TB, h *host, key string) { must(h.XAdd(h.ctx, key, "1-1", 0, fields("f", "v")...))(t) },
+	"stream": func(t testing.TB, h *host, key string) {
+		must(h.XAdd(h.ctx, key, "1-1", cache.Trim{}, fields("f", "v")...))(t)
+	},
 }
 
 // typed calls every operation that cares about a key's type.
@@ -48,10 +50,13 @@ var typed = []struct {
 		_, err := h.GeoSearch(h.ctx, k, cache.GeoQuery{RadiusM: 1})
 		return err
 	}},
-	{"XAdd", "stream", func(h *host, k string) error { _, err := h.XAdd(h.ctx, k, "*", 0, fields("f", "v")...); return err }},
+	{"XAdd", "stream", func(h *host, k string) error {
+		_, err := h.XAdd(h.ctx, k, "*", cache.Trim{}, fields("f", "v")...)
+		return err
+	}},
 	{"XRange", "stream", func(h *host, k string) error { _, err := h.XRange(h.ctx, k, "-", "+", 0); return err }},
 	{"XRevRange", "stream", func(h *host, k string) error { _, err := h.XRevRange(h.ctx, k, "+", "-", 0); return err }},
-	{"XTrim", "stream", func(h *host, k string) error { _, err := h.XTrim(h.ctx, k, "0-1"); return err }},
+	{"XTrim", "stream", func(h *host, k string) error { _, err := h.XTrim(h.ctx, k, cache.Trim{MinID: "0-1"}); return err }},
 	{"XLen", "stream", func(h *host, k string) error { _, err := h.XLen(h.ctx, k); return err }},
 }
 
@@ -72,7 +77,7 @@ func testTypes(t *testing.T, h *host) {
 				require.Empty(t, before.Diff(must(Dump(h.ctx, own, own.tag))(t)), "%s changed a %s", c.op, typ)
 			}
 			// Those that do not care.
-			must(own.Expire(h.ctx, key, time.Hour))(t)
+			must(own.Expire(h.ctx, key, time.Hour, 0))(t)
 			require.Equal(t, []cache.Optional{missing}, must(own.MGet(h.ctx, own.key("other")))(t))
 			require.EqualValues(t, 1, must(own.Del(h.ctx, key))(t))
 			require.Equal(t, "none", must(own.Type(h.ctx, key))(t))
@@ -105,7 +110,7 @@ func testBytes(t *testing.T, h *host) {
 		must(own.GeoAdd(h.ctx, key("g"), cache.GeoMember{Name: s}))(t)
 		require.Equal(t, []string{s}, hitNames(must(own.GeoSearch(h.ctx, key("g"), cache.GeoQuery{RadiusM: 5}))(t)))
 
-		must(own.XAdd(h.ctx, key("x"), "1-1", 0, cache.Field{Name: s, Value: s}))(t)
+		must(own.XAdd(h.ctx, key("x"), "1-1", cache.Trim{}, cache.Field{Name: s, Value: s}))(t)
 		require.Equal(t, []cache.Entry{{ID: "1-1", Fields: fields(s, s)}}, must(own.XRange(h.ctx, key("x"), "-", "+", 0))(t))
 
 		want := []string{key("s"), key("h"), key("z"), key("g"), key("x")}

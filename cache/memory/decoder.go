@@ -11,6 +11,7 @@ import (
 // returns are parts of s, not copies.
 type decoder struct {
 	s      string
+	keys   []string // named so far, see effects.op
 	failed bool
 }
 
@@ -56,6 +57,23 @@ func (d *decoder) string() string {
 	s := d.s[:n]
 	d.s = d.s[n:]
 	return s
+}
+
+// key reads a key as effects.op writes it.
+func (d *decoder) key() string {
+	n := d.uvarint()
+	if n > 0 {
+		if n > uint64(len(d.keys)) {
+			d.fail()
+			return ""
+		}
+		return d.keys[n-1]
+	}
+	key := d.string()
+	if len(d.keys) < keptKeys && !d.failed {
+		d.keys = append(d.keys, key)
+	}
+	return key
 }
 
 // count reads the number of things of at least size bytes each that follow,

@@ -25,51 +25,88 @@ const (
 	opXLast  byte = 10 // last id, of an entry that may be gone
 )
 
-func appendOp(b []byte, op byte, key string) []byte {
-	return appendString(append(b, op), key)
+// keptKeys is how many keys an effects remembers to name them by number.
+const keptKeys = 16
+
+// effects lays out effects one after the other. A key is written out once and
+// then named by its number: in a batch of pings keys would be half of it all.
+type effects struct {
+	b    []byte
+	keys []string // the first so many keys, in the order of their numbers
 }
 
-func appendSet(b []byte, key string, expireAt int64, value string) []byte {
-	b = appendOp(b, opSet, key)
-	b = binary.AppendUvarint(b, uint64(expireAt))
-	return appendString(b, value)
+// reset forgets everything but the buffer.
+func (w *effects) reset() { w.b, w.keys = w.b[:0], w.keys[:0] }
+
+// op begins an effect on a key, which must not change until reset.
+func (w *effects) op(op byte, key string) {
+	w.b = append(w.b, op)
+	for i, k := range w.keys {
+		if k == key {
+			w.uvarint(uint64(i) + 1)
+			return
+		}
+	}
+	if len(w.keys) < keptKeys {
+		w.keys = append(w.keys, key)
+	}
+	w.b = append(w.b, 0)
+	w.string(key)
 }
 
-func appendExpire(b []byte, key string, expireAt int64) []byte {
-	return binary.AppendUvarint(appendOp(b, opExpire, key), uint64(expireAt))
+func (w *effects) uvarint(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
+
+func (w *effects) string(s string) { w.b = appendString(w.b, s) }
+
+func (w *effects) del(key string) { w.op(opDel, key) }
+
+func (w *effects) set(key string, expireAt int64, value string) {
+	w.op(opSet, key)
+	w.uvarint(uint64(expireAt))
+	w.string(value)
 }
 
-func appendNames(b []byte, op byte, key string, names []string) []byte {
-	b = appendOp(b, op, key)
-	b = binary.AppendUvarint(b, uint64(len(names)))
+func (w *effects) expire(key string, expireAt int64) {
+	w.op(opExpire, key)
+	w.uvarint(uint64(expireAt))
+}
+
+func (w *effects) fields(op byte, key string, fields []cache.Field) {
+	w.op(op, key)
+	w.b = packFields(w.b, fields)
+}
+
+func (w *effects) names(op byte, key string, names []string) {
+	w.op(op, key)
+	w.uvarint(uint64(len(names)))
 	for _, name := range names {
-		b = appendString(b, name)
+		w.string(name)
 	}
-	return b
 }
 
-func appendMembers(b []byte, key string, members []cache.Member) []byte {
-	b = appendOp(b, opZAdd, key)
-	b = binary.AppendUvarint(b, uint64(len(members)))
+func (w *effects) members(key string, members []cache.Member) {
+	w.op(opZAdd, key)
+	w.uvarint(uint64(len(members)))
 	for _, m := range members {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(m.Score))
-		b = appendString(b, m.Name)
-	}
-	return b
-}
-
-func appendID(b []byte, op byte, key string, id streamID) []byte {
-	b = appendOp(b, op, key)
-	b = binary.AppendUvarint(b, id.ms)
-	return binary.AppendUvarint(b, id.seq)
-}
-
-// record adds an effect to the unit's, unless its writes are not journaled.
-func (u *unit) record(effect func(b []byte) []byte) {
-	if u.journaled && u.durability != cache.Ephemeral {
-		u.effects = effect(u.effects)
+		w.b = binary.LittleEndian.AppendUint64(w.b, math.Float64bits(m.Score))
+		w.string(m.Name)
 	}
 }
+
+func (w *effects) id(op byte, key string, id streamID) {
+	w.op(op, key)
+	w.uvarint(id.ms)
+	w.uvarint(id.seq)
+}
+
+func (w *effects) entry(key string, id streamID, packed string) {
+	w.id(opXAdd, key, id)
+	w.b = append(w.b, packed...)
+}
+
+// records says whether the unit's writes are journaled: then its effects are to
+// be added to u.effects.
+func (u *unit) records() bool { return u.journaled && u.durability != cache.Ephemeral }
 
 var errEffect = errors.New("record does not decode")
 
@@ -90,7 +127,7 @@ func (u *unit) replay(effects string) error {
 }
 
 func (u *unit) replayOne(d *decoder) (err error) {
-	op, key := d.byte(), d.string()
+	op, key := d.byte(), d.key()
 	switch op {
 	case opDel:
 		u.del(key)

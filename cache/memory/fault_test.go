@@ -201,7 +201,7 @@ func TestWritesDuringCompaction(t *testing.T) {
 				}
 				k := strconv.Itoa((i*2 + w) % 200)
 				_, _ = e.HIncrBy(ctx, "hash:"+k, "n", 1)
-				_, _ = e.XAdd(ctx, "stream:"+k, "*", 3, cache.Field{Name: "i", Value: k})
+				_, _ = e.XAdd(ctx, "stream:"+k, "*", cache.Trim{MaxLen: 3}, cache.Field{Name: "i", Value: k})
 				_, _ = e.Del(ctx, "hash:"+strconv.Itoa(i%300), "stream:"+strconv.Itoa(i%900))
 			}
 		})

@@ -105,7 +105,9 @@ func (u *unit) hset(key string, fields []cache.Field) (added int64, err error) {
 			added++
 		}
 	}
-	u.record(func(b []byte) []byte { return packFields(appendOp(b, opHSet, key), fields) })
+	if u.records() {
+		u.effects.fields(opHSet, key, fields)
+	}
 	u.settle(it)
 	return added, nil
 }
@@ -120,7 +122,9 @@ func (u *unit) hdel(key string, fields []string) (removed int64, err error) {
 			removed++
 		}
 	}
-	u.record(func(b []byte) []byte { return appendNames(b, opHDel, key, fields) })
+	if u.records() {
+		u.effects.names(opHDel, key, fields)
+	}
 	u.settle(it)
 	return removed, nil
 }

@@ -32,7 +32,7 @@ func TestReopen(t *testing.T) {
 
 	e = open(t, opt)
 	require.Equal(t, want, state(t, e))
-	id, err := e.XAdd(ctx, "stream:3", "1699999999000-*", 0, cache.Field{Name: "after", Value: "trim"})
+	id, err := e.XAdd(ctx, "stream:3", "1699999999000-*", cache.Trim{}, cache.Field{Name: "after", Value: "trim"})
 	require.ErrorIs(t, err, cache.ErrStreamID, "a stream's last id outlives a restart, got %s", id)
 }
 
@@ -52,14 +52,14 @@ func fill(t testing.TB, e *Engine, n int) {
 		require.NoError(t, err)
 		_, err = e.GeoAdd(ctx, "geo:"+k, cache.GeoMember{Name: v, Lat: float64(i % 80), Lon: float64(i % 170)})
 		require.NoError(t, err)
-		_, err = e.XAdd(ctx, "stream:"+k, "*", i%5, cache.Field{Name: "f", Value: v}, cache.Field{Name: "f", Value: ""})
+		_, err = e.XAdd(ctx, "stream:"+k, "*", cache.Trim{MaxLen: i % 5}, cache.Field{Name: "f", Value: v}, cache.Field{Name: "f", Value: ""})
 		require.NoError(t, err)
 		if i%11 == 0 {
 			_, err = e.Del(ctx, "zset:"+k, "hash:"+k, "missing")
 			require.NoError(t, err)
 		}
 	}
-	_, err := e.XTrim(ctx, "stream:3", "9999999999999")
+	_, err := e.XTrim(ctx, "stream:3", cache.Trim{MinID: "9999999999999"})
 	require.NoError(t, err)
 }
 
@@ -101,12 +101,14 @@ func TestReopenAfterRandomOperations(t *testing.T) {
 			},
 			"zrem": func(k string) error { return second(e.ZRem(ctx, k, names.Draw(rt, "m"))) },
 			"xadd": func(k string) error {
-				return second(e.XAdd(ctx, k, "*", rapid.IntRange(0, 3).Draw(rt, "max"), field()))
+				return second(e.XAdd(ctx, k, "*", cache.Trim{MaxLen: rapid.IntRange(0, 3).Draw(rt, "max")}, field()))
 			},
-			"xtrim": func(k string) error { return second(e.XTrim(ctx, k, strconv.FormatInt(clock.now().UnixMilli(), 10))) },
-			"del":   func(k string) error { return second(e.Del(ctx, k, "e")) },
+			"xtrim": func(k string) error {
+				return second(e.XTrim(ctx, k, cache.Trim{MinID: strconv.FormatInt(clock.now().UnixMilli(), 10)}))
+			},
+			"del": func(k string) error { return second(e.Del(ctx, k, "e")) },
 			"expire": func(k string) error {
-				return second(e.Expire(ctx, k, time.Duration(numbers.Draw(rt, "s"))*time.Second))
+				return second(e.Expire(ctx, k, time.Duration(numbers.Draw(rt, "s"))*time.Second, 0))
 			},
 			"script": func(string) error {
 				return second(e.Run(ctx, moveScript, []string{"c{t}", "d{t}"}, []string{names.Draw(rt, "f")}))
@@ -224,7 +226,7 @@ func TestEphemeralRemovalIsJournaled(t *testing.T) {
 		_, err := e.HSet(ctx, k, cache.Field{Name: "old", Value: "1"})
 		require.NoError(t, err)
 	}
-	_, err := e.Expire(ctx, "expired", time.Second)
+	_, err := e.Expire(ctx, "expired", time.Second, 0)
 	require.NoError(t, err)
 	clock.advance(2 * time.Second)
 

@@ -26,7 +26,7 @@ func (e *Engine) Exists(ctx context.Context, keys ...string) (int64, error) {
 }
 
 // Expire sets a key's time to live; a fraction of a millisecond counts as one.
-func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration, _ cache.ExpireCondition) (bool, error) {
 	return write(ctx, e, "expire", key, func(u *unit) (bool, error) { return u.expire(key, ttl), nil })
 }
 
@@ -79,7 +79,9 @@ func (u *unit) expireAt(key string, at int64) bool {
 		return false
 	}
 	u.expiry.set(it, at)
-	u.record(func(b []byte) []byte { return appendExpire(b, key, at) })
+	if u.records() {
+		u.effects.expire(key, at)
+	}
 	return true
 }
 

@@ -213,7 +213,7 @@ func (db *database) replay(payload []byte, seq *uint64) error {
 	effects := string(payload)
 	d := decoder{s: effects}
 	d.byte()
-	key := d.string()
+	key := d.key()
 	if d.failed {
 		return errEffect
 	}

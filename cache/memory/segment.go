@@ -70,7 +70,7 @@ func fileNumber(name, prefix, suffix string) (uint64, bool) {
 }
 
 // segmentMagic names the format and its version.
-const segmentMagic = "HLJRNL01"
+const segmentMagic = "HLJRNL02"
 
 // segmentHeader is magic, u64 number, u64 sequence of the first record, u32
 // crc32c of these.

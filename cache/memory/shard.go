@@ -46,9 +46,9 @@ type value interface {
 	// vacant says that the key must go: Redis has no empty hashes and sorted
 	// sets, but it has empty streams.
 	vacant() bool
-	// appendEffects appends the effects that make key hold this value to b. It
-	// calls cut after each, with which the caller may take b away.
-	appendEffects(b []byte, key string, cut func([]byte) []byte) []byte
+	// save adds the effects that make key hold this value to w. It calls cut
+	// after each, with which the caller may take them away.
+	save(w *effects, key string, cut func())
 }
 
 // itemOverhead is the estimate for an item, its slot in shard.keys and the
@@ -115,7 +115,7 @@ func (u *unit) settle(it *item) {
 // find it gone at replay too.
 func (u *unit) drop(it *item) {
 	if u.journaled {
-		u.effects = appendOp(u.effects, opDel, it.key)
+		u.effects.del(it.key)
 	}
 	u.remove(it)
 }

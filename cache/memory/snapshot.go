@@ -12,7 +12,7 @@ import (
 )
 
 // snapshotMagic names the format and its version.
-const snapshotMagic = "HLSNAP01"
+const snapshotMagic = "HLSNAP02"
 
 // snapshotHeader is magic, u64 number of the first segment to replay, u64
 // sequence of its first record, u32 number of shards, u32 crc32c of these.
@@ -77,21 +77,21 @@ func (w *snapshotWriter) encodeShard(s *shard, index int, payloads [][]byte) [][
 	defer s.mu.RUnlock()
 	w.seqs[index] = s.lastSeq
 	w.keys += uint64(len(s.keys))
-	var b []byte
-	for _, it := range s.keys {
-		b = it.value.appendEffects(b, it.key, func(b []byte) []byte {
-			if len(b) < snapshotFrame {
-				return b
-			}
-			payloads = append(payloads, b)
-			return nil
-		})
-		if it.expireAt != 0 {
-			b = appendExpire(b, it.key, it.expireAt)
+	var e effects
+	cut := func() {
+		if len(e.b) >= snapshotFrame {
+			payloads = append(payloads, e.b)
+			e = effects{}
 		}
 	}
-	if len(b) > 0 {
-		payloads = append(payloads, b)
+	for _, it := range s.keys {
+		it.value.save(&e, it.key, cut)
+		if it.expireAt != 0 {
+			e.expire(it.key, it.expireAt)
+		}
+	}
+	if len(e.b) > 0 {
+		payloads = append(payloads, e.b)
 	}
 	return payloads
 }
@@ -114,43 +114,48 @@ func encodeSnapshotHeader(number, firstSeq uint64) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-func (t *text) appendEffects(b []byte, key string, cut func([]byte) []byte) []byte {
-	return cut(appendSet(b, key, 0, t.s))
+func (t *text) save(w *effects, key string, cut func()) {
+	w.set(key, 0, t.s)
+	cut()
 }
 
-func (h *hash) appendEffects(b []byte, key string, cut func([]byte) []byte) []byte {
+func (h *hash) save(w *effects, key string, cut func()) {
 	chunk := make([]cache.Field, 0, min(snapshotChunk, len(h.fields)))
 	for name, value := range h.fields {
 		if chunk = append(chunk, cache.Field{Name: name, Value: value}); len(chunk) == snapshotChunk {
-			b = cut(packFields(appendOp(b, opHSet, key), chunk))
+			w.fields(opHSet, key, chunk)
+			cut()
 			chunk = chunk[:0]
 		}
 	}
-	if len(chunk) == 0 {
-		return b
+	if len(chunk) > 0 {
+		w.fields(opHSet, key, chunk)
+		cut()
 	}
-	return cut(packFields(appendOp(b, opHSet, key), chunk))
 }
 
-func (z *zset) appendEffects(b []byte, key string, cut func([]byte) []byte) []byte {
+func (z *zset) save(w *effects, key string, cut func()) {
 	chunk := make([]cache.Member, 0, min(snapshotChunk, z.len()))
 	for p := z.index.begin(); p != z.index.end(); p = z.index.next(p) {
 		if chunk = append(chunk, z.member(p)); len(chunk) == snapshotChunk {
-			b = cut(appendMembers(b, key, chunk))
+			w.members(key, chunk)
+			cut()
 			chunk = chunk[:0]
 		}
 	}
-	if len(chunk) == 0 {
-		return b
+	if len(chunk) > 0 {
+		w.members(key, chunk)
+		cut()
 	}
-	return cut(appendMembers(b, key, chunk))
 }
 
-func (s *stream) appendEffects(b []byte, key string, cut func([]byte) []byte) []byte {
+func (s *stream) save(w *effects, key string, cut func()) {
 	for _, e := range s.entries[s.head:] {
-		b = cut(append(appendID(b, opXAdd, key, e.id), e.packed...))
+		w.entry(key, e.id, e.packed)
+		cut()
 	}
-	return cut(appendID(b, opXLast, key, s.last))
+	w.id(opXLast, key, s.last)
+	cut()
 }
 
 // readSnapshot fills empty shards and sets their sequences.

@@ -10,8 +10,8 @@ import (
 var errNoFields = errors.New("a stream entry needs a field")
 
 // XAdd appends an entry and returns its id.
-func (e *Engine) XAdd(ctx context.Context, key, id string, maxLen int, fields ...cache.Field) (string, error) {
-	return write(ctx, e, "xadd", key, func(u *unit) (string, error) { return u.xadd(key, id, maxLen, fields) })
+func (e *Engine) XAdd(ctx context.Context, key, id string, trim cache.Trim, fields ...cache.Field) (string, error) {
+	return write(ctx, e, "xadd", key, func(u *unit) (string, error) { return u.xadd(key, id, trim.MaxLen, fields) })
 }
 
 // XRange returns entries oldest first.
@@ -29,8 +29,8 @@ func (e *Engine) XRevRange(ctx context.Context, key, end, start string, count in
 }
 
 // XTrim removes the entries with ids below minID and returns how many.
-func (e *Engine) XTrim(ctx context.Context, key, minID string) (int64, error) {
-	return write(ctx, e, "xtrim", key, func(u *unit) (int64, error) { return u.xtrim(key, minID) })
+func (e *Engine) XTrim(ctx context.Context, key string, trim cache.Trim) (int64, error) {
+	return write(ctx, e, "xtrim", key, func(u *unit) (int64, error) { return u.xtrim(key, trim.MinID) })
 }
 
 // XLen returns the number of entries.
@@ -135,7 +135,9 @@ func (u *unit) xappend(key string, id streamID, packed string) error {
 		it = u.insert(key, st)
 	}
 	st.add(id, packed)
-	u.record(func(b []byte) []byte { return append(appendID(b, opXAdd, key, id), packed...) })
+	if u.records() {
+		u.effects.entry(key, id, packed)
+	}
 	u.settle(it)
 	return nil
 }
@@ -165,7 +167,9 @@ func (u *unit) xtrimBelow(key string, id streamID) (int64, error) {
 	}
 	n := st.index(id)
 	st.trim(n)
-	u.record(func(b []byte) []byte { return appendID(b, opXTrim, key, id) })
+	if u.records() {
+		u.effects.id(opXTrim, key, id)
+	}
 	u.settle(it)
 	return int64(n), nil
 }

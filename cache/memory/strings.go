@@ -90,7 +90,9 @@ func (u *unit) putText(key, value string, expireAt int64) {
 	}
 	it.value = t
 	u.expiry.set(it, expireAt)
-	u.record(func(b []byte) []byte { return appendSet(b, key, expireAt, value) })
+	if u.records() {
+		u.effects.set(key, expireAt, value)
+	}
 	u.settle(it)
 }
 

@@ -13,7 +13,7 @@ type unit struct {
 	reader
 	journaled    bool // there is a journal
 	durability   cache.Durability
-	effects      []byte // for the journal; reused
+	effects      effects // for the journal; reused
 	publications []*publication
 	scratch      []byte // for building values; reused
 }
@@ -23,7 +23,7 @@ func (s *shard) begin(journaled bool, d cache.Durability, now int64) *unit {
 	u := &s.unit
 	u.reader = reader{shard: s, now: now}
 	u.journaled, u.durability = journaled, d
-	u.effects = u.effects[:0]
+	u.effects.reset()
 	u.publications = nil
 	return u
 }
@@ -89,8 +89,8 @@ func (e *Engine) admit(ctx context.Context) error {
 func (db *database) commit(u *unit) *batch {
 	s, publications := u.shard, u.publications
 	wait := u.durability == cache.Always || len(publications) > 0 && s.queued.Load() > 0
-	if db.journal != nil && (wait || len(u.effects) > 0) {
-		b := db.journal.append(s, u.effects, wait, publications)
+	if db.journal != nil && (wait || len(u.effects.b) > 0) {
+		b := db.journal.append(s, u.effects.b, wait, publications)
 		u.trimBuffers()
 		if b != nil {
 			s.mu.Unlock()
@@ -113,8 +113,8 @@ const keptBuffer = 64 << 10
 
 // trimBuffers lets go of what one unusually large unit needed.
 func (u *unit) trimBuffers() {
-	if cap(u.effects) > keptBuffer {
-		u.effects = nil
+	if cap(u.effects.b) > keptBuffer {
+		u.effects = effects{}
 	}
 	if cap(u.scratch) > keptBuffer {
 		u.scratch = nil

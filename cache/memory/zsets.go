@@ -82,7 +82,9 @@ func (u *unit) zadd(key string, members []cache.Member) (added int64, err error)
 			added++
 		}
 	}
-	u.record(func(b []byte) []byte { return appendMembers(b, key, members) })
+	if u.records() {
+		u.effects.members(key, members)
+	}
 	u.settle(it)
 	return added, nil
 }
@@ -97,7 +99,9 @@ func (u *unit) zrem(key string, names []string) (removed int64, err error) {
 			removed++
 		}
 	}
-	u.record(func(b []byte) []byte { return appendNames(b, opZRem, key, names) })
+	if u.records() {
+		u.effects.names(opZRem, key, names)
+	}
 	u.settle(it)
 	return removed, nil
 }

@@ -73,7 +73,7 @@ func (e *Engine) parts(keys []string) []part {
 }
 
 // Expire implements cache.Keys, to the millisecond, rounded up.
-func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration, _ cache.ExpireCondition) (bool, error) {
 	cmd := e.client.B().Pexpire().Key(key).Milliseconds(wholeMillis(ttl)).Build()
 	n, err := e.do(ctx, cmd).ToInt64()
 	return n == 1, fail("PEXPIRE", key, err)

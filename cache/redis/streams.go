@@ -10,10 +10,10 @@ import (
 )
 
 // XAdd implements cache.Streams.
-func (e *Engine) XAdd(ctx context.Context, key, id string, maxLen int, fields ...cache.Field) (string, error) {
+func (e *Engine) XAdd(ctx context.Context, key, id string, trim cache.Trim, fields ...cache.Field) (string, error) {
 	cmd := e.client.B().Arbitrary("XADD").Keys(key)
-	if maxLen > 0 {
-		cmd = cmd.Args("MAXLEN", "=", strconv.Itoa(maxLen))
+	if trim.MaxLen > 0 {
+		cmd = cmd.Args("MAXLEN", "=", strconv.Itoa(trim.MaxLen))
 	}
 	cmd = cmd.Args(id)
 	for _, f := range fields {
@@ -76,8 +76,8 @@ func entry(m rueidis.RedisMessage) (cache.Entry, error) {
 }
 
 // XTrim implements cache.Streams.
-func (e *Engine) XTrim(ctx context.Context, key, minID string) (int64, error) {
-	cmd := e.client.B().Arbitrary("XTRIM").Keys(key).Args("MINID", "=", minID).Build()
+func (e *Engine) XTrim(ctx context.Context, key string, trim cache.Trim) (int64, error) {
+	cmd := e.client.B().Arbitrary("XTRIM").Keys(key).Args("MINID", "=", trim.MinID).Build()
 	n, err := e.do(ctx, cmd).ToInt64()
 	return n, fail("XTRIM", key, err)
 }
