@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"strconv"
 
 	"github.com/cespare/xxhash/v2"
+
+	"hyperlocal/cache/glob"
 )
 
 const (
@@ -18,7 +21,8 @@ const (
 
 // Scan pages through the shards, and within one through the range of the keys'
 // hashes: whatever else comes and goes meanwhile, a key that stays falls into
-// exactly one page. A cursor is "<shard>-<lowest hash>".
+// exactly one page. A cursor is a decimal number of 64 bits, as Redis's clients
+// expect: the page's lowest hash, a multiple of shardCount, plus the shard.
 func (e *Engine) Scan(ctx context.Context, cursor, match string, count int) ([]string, string, error) {
 	index, from, err := parseCursor(cursor)
 	if err != nil {
@@ -39,7 +43,7 @@ func (e *Engine) Scan(ctx context.Context, cursor, match string, count int) ([]s
 		if h := xxhash.Sum64String(key); h < from || h > to || it.expired(now) {
 			continue
 		}
-		if matchGlob(match, key) {
+		if glob.Match(match, key) {
 			keys = append(keys, key)
 		}
 	}
@@ -61,21 +65,24 @@ func scanEnd(from uint64, n, count int) (to uint64, more bool) {
 	}
 	width, _ := bits.Div64(uint64(count), 0, uint64(n)) // 2^64·count/n
 	to, over := bits.Add64(from, width, 0)
+	to |= shardCount - 1 // so that the next page begins at a multiple
 	if over != 0 || to == math.MaxUint64 {
 		return math.MaxUint64, false
 	}
 	return to, true
 }
 
-func formatCursor(shard int, from uint64) string { return fmt.Sprintf("%d-%x", shard, from) }
+func formatCursor(shard int, from uint64) string {
+	return strconv.FormatUint(from|uint64(shard), 10)
+}
 
 func parseCursor(s string) (shard int, from uint64, err error) {
 	if s == "" {
 		return 0, 0, nil
 	}
-	_, err = fmt.Sscanf(s, "%d-%x", &shard, &from)
-	if err != nil || shard < 0 || shard >= shardCount || formatCursor(shard, from) != s {
+	n, err := strconv.ParseUint(s, 10, 64)
+	if err != nil || strconv.FormatUint(n, 10) != s {
 		return 0, 0, fmt.Errorf("cursor %q is not one of this engine's", s)
 	}
-	return shard, from, nil
+	return int(n % shardCount), n - n%shardCount, nil
 }

@@ -1,9 +1,10 @@
-package memory
+// Package glob matches Redis's patterns: of keys, of channels, of settings.
+package glob
 
-// matchGlob matches as Redis does: '*' any run, '?' any byte, '[a-z]' and
+// Match matches as Redis does: '*' any run, '?' any byte, '[a-z]' and
 // '[^a-z]' classes, '\' takes the next byte literally. Only the last star is
 // ever tried again, so the time is at most len(pattern)·len(s).
-func matchGlob(pattern, s string) bool {
+func Match(pattern, s string) bool {
 	p, i := 0, 0
 	star, resume := -1, 0 // after the last star; where its run ends
 	for i < len(s) {
