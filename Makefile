@@ -15,6 +15,8 @@ FUZZTIME     ?= 30s
 # How long each benchmark runs, and which ones.
 BENCH        ?= .
 BENCHTIME    ?= 1s
+# Flags of bench-engine: fewer lines, smaller sizes; -h lists them.
+ENGINEBENCH  ?=
 
 # Tools that are not part of the product have their own module, so that their
 # dependencies are not the product's.
@@ -56,6 +58,10 @@ vuln: ## look for known vulnerabilities in what the binary calls (asks the Go vu
 bench: build ## measure: Go benchmarks, then the server process as a whole
 	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
 	./scripts/bench.sh
+
+.PHONY: bench-engine
+bench-engine: ## measure the memory engine beside a redis-server that is started here (ENGINEBENCH='-lines hmget')
+	go run ./cache/enginebench $(ENGINEBENCH)
 
 .PHONY: fuzz
 fuzz: ## fuzz each fuzz target for FUZZTIME

@@ -173,6 +173,15 @@ func (e *Engine) Stats(ctx context.Context) (cache.Stats, error) {
 	return st, nil
 }
 
+// Fsyncs returns how often writes have been forced to disk since Open: many
+// writers share one. Without a directory it is 0.
+func (e *Engine) Fsyncs() int64 {
+	if e.journal == nil {
+		return 0
+	}
+	return e.journal.fsyncs.Load()
+}
+
 // Close waits for calls under way, ends every subscription and stops the
 // background goroutines. Closing twice is harmless.
 func (e *Engine) Close() error {

@@ -59,6 +59,7 @@ type journal struct {
 	degraded atomic.Bool                   // mode is not running
 	full     atomic.Pointer[chan struct{}] // closed once there is room; nil: there is
 	durable  atomic.Uint64                 // sequence up to which all is on disk
+	fsyncs   atomic.Int64                  // of records, since the start
 
 	mu       sync.Mutex // guards the next seven; taken under a shard's lock
 	mode     journalMode
@@ -294,6 +295,7 @@ func (j *journal) flushLocked(sync bool) {
 		j.logBytes += int64(len(buf))
 	}
 	if err == nil && (sync || b.urgent) {
+		j.fsyncs.Add(1)
 		if err = j.segment.sync(); err == nil {
 			j.durable.Store(seq)
 		}

@@ -1,0 +1,54 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"hyperlocal/cache"
+)
+
+// counterLife is far longer than a run.
+const counterLife = 24 * time.Hour
+
+// counting are INCRs of keys that have a time to live, such as rates.
+func counting(o options) traffic {
+	keys := make([]string, o.members)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("rate:%07d", i)
+	}
+	return traffic{
+		fill: func(ctx context.Context, e cache.Engine) error {
+			return together(8, len(keys), func(i int) error {
+				_, err := e.Set(ctx, keys[i], "0", cache.SetOptions{TTL: counterLife})
+				return err
+			})
+		},
+		ours: 1_000_000, redis: 200_000,
+		prepare: func(r *rand.Rand, n int) work {
+			which := make([]string, n)
+			for i := range which {
+				which[i] = keys[r.IntN(len(keys))]
+			}
+			return work{
+				ops: n,
+				ours: func(ctx context.Context, e cache.Engine) error {
+					for _, k := range which {
+						if _, err := e.IncrBy(ctx, k, 1); err != nil {
+							return err
+						}
+					}
+					return nil
+				},
+				redis: func(p *pipeline) {
+					for _, k := range which {
+						p.add("INCR", k)
+					}
+				},
+			}
+		},
+	}
+}
