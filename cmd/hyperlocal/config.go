@@ -37,6 +37,9 @@ type config struct {
 	Demo            bool          `koanf:"demo"`
 	DemoPartners    int           `koanf:"demo-partners"`
 	PprofAddr       string        `koanf:"pprof-addr"`
+	RESPAddr        string        `koanf:"resp-addr"`
+	RESPPassword    string        `koanf:"resp-password"`
+	RESPReadOnly    bool          `koanf:"resp-read-only"`
 }
 
 const envPrefix = "HYPERLOCAL_"
@@ -58,6 +61,9 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Duration("shutdown-timeout", 20*time.Second, "give requests and flushes so long to finish when stopping")
 	f.String("log-level", "info", "debug, info, warn or error")
 	f.String("log-format", "text", "text or json")
+	f.String("resp-addr", "", "answer redis-cli and other Redis clients on this `port` or host:port; a port alone is on this machine only (off by default)")
+	f.String("resp-password", "", "ask Redis clients for this `password`; better given as HYPERLOCAL_RESP_PASSWORD, which other users do not see")
+	f.Bool("resp-read-only", false, "let Redis clients read only")
 	f.Bool("demo", false, "load Bengaluru with forty dark stores, and move partners and an order through the public API")
 	f.Int("demo-partners", 1000, "number of partners in the demo")
 	f.String("pprof-addr", "", "answer Go's profiling calls on this `host:port` (off by default; keep it private)")
@@ -139,5 +145,5 @@ func (c config) check() error {
 	if c.DemoPartners < 1 || c.DemoPartners > 100_000 {
 		return fmt.Errorf("--demo-partners %d: must be between 1 and 100000", c.DemoPartners)
 	}
-	return nil
+	return c.checkRESP()
 }

@@ -69,6 +69,12 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 		defer func() { _ = profiles.Close() }() // nothing is lost with it
 	}
 
+	redisPort, err := openRESP(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = redisPort.close() }() // again, if shutdown has closed it
+
 	zones, err := openZones(c)
 	if err != nil {
 		return err
@@ -99,6 +105,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	}
 
 	p.start()
+	redisPort.serve(p.engine, c, log)
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
@@ -121,18 +128,18 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	}
 	stopCtx, cancel := context.WithTimeout(context.Background(), c.ShutdownTimeout)
 	defer cancel()
-	return errors.Join(err, shutdown(stopCtx, srv, p))
+	return errors.Join(err, shutdown(stopCtx, srv, redisPort, p))
 }
 
 // shutdown dismisses the followers, answers what is under way, and then writes
 // what waits in memory: in this order nothing comes in behind the last flush.
-func shutdown(ctx context.Context, srv *http.Server, p *parts) error {
+func shutdown(ctx context.Context, srv *http.Server, redisPort *respPort, p *parts) error {
 	p.dismissFollowers()
 	err := srv.Shutdown(ctx)
 	if err != nil {
 		err = fmt.Errorf("requests under way were cut off: %w", err)
 	}
-	return errors.Join(err, p.finish(ctx))
+	return errors.Join(err, redisPort.close(), p.finish(ctx))
 }
 
 // hidePassword is a URL fit for people to read.

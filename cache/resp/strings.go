@@ -1,0 +1,197 @@
+package resp
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"hyperlocal/cache"
+)
+
+func stringCommands() []command {
+	const group = "string"
+	return []command{
+		{name: "get", arity: 2, flags: readOnly | fast, keys: oneKey, group: group, summary: "Answer a value.", run: get},
+		{name: "set", arity: -3, flags: write, keys: oneKey, group: group, summary: "Set a value; EX, PX, KEEPTTL, NX, XX, GET.", run: set},
+		{name: "getdel", arity: 2, flags: write | fast, keys: oneKey, group: group, summary: "Answer a value and remove its key.", run: getDel},
+		{name: "getex", arity: -2, flags: write | fast, keys: oneKey, group: group, summary: "Answer a value and change its time to live; EX, PX, PERSIST.", run: getEx},
+		{name: "mget", arity: -2, flags: readOnly | fast, keys: allKeys, group: group, summary: "Answer the values of several keys.", run: mget},
+		{name: "mset", arity: -3, flags: write, keys: evenKeys, group: group, summary: "Set several values.", run: mset},
+		{name: "incr", arity: 2, flags: write | fast, keys: oneKey, group: group, summary: "Add 1.", run: addOnly(1)},
+		{name: "decr", arity: 2, flags: write | fast, keys: oneKey, group: group, summary: "Subtract 1.", run: addOnly(-1)},
+		{name: "incrby", arity: 3, flags: write | fast, keys: oneKey, group: group, summary: "Add a whole number.", run: incrBy},
+		{name: "decrby", arity: 3, flags: write | fast, keys: oneKey, group: group, summary: "Subtract a whole number.", run: decrBy},
+	}
+}
+
+// answer answers with a string that may be missing.
+func (c *client) answer(v cache.Optional, err error) error {
+	if err != nil {
+		return err
+	}
+	c.w.optional(v)
+	return nil
+}
+
+func get(c *client, args []string) error { return c.answer(c.srv.engine.Get(c.life, args[0])) }
+
+func getDel(c *client, args []string) error { return c.answer(c.srv.engine.GetDel(c.life, args[0])) }
+
+func mget(c *client, args []string) error {
+	values, err := c.srv.engine.MGet(c.life, args...)
+	if err != nil {
+		return err
+	}
+	c.w.optionals(values)
+	return nil
+}
+
+func mset(c *client, args []string) error {
+	if len(args)%2 != 0 {
+		return errArity("mset")
+	}
+	if err := c.srv.engine.MSet(c.life, c.fieldsOf(args)...); err != nil {
+		return err
+	}
+	c.w.ok()
+	return nil
+}
+
+// setArgs are what SET and GETEX understand after key and value.
+type setArgs struct {
+	opt     cache.SetOptions
+	get     bool
+	persist bool
+	unit    int64  // ms in what ttl counts; 0: no time to live
+	ttl     string // a number
+}
+
+// parseSet understands the options of SET, or of GETEX.
+func parseSet(args []string, getex bool) (setArgs, error) {
+	var o setArgs
+	for i := 0; i < len(args); i++ {
+		arg, unit := args[i], int64(0)
+		switch {
+		case is(arg, "nx") && !getex && !o.opt.XX:
+			o.opt.NX = true
+		case is(arg, "xx") && !getex && !o.opt.NX:
+			o.opt.XX = true
+		case is(arg, "get") && !getex:
+			o.get = true
+		case is(arg, "keepttl") && !getex && o.unit == 0:
+			o.opt.KeepTTL = true
+		case is(arg, "persist") && getex && o.unit == 0:
+			o.persist = true
+		case is(arg, "ex"):
+			unit = 1000
+		case is(arg, "px"):
+			unit = 1
+		default:
+			return o, errSyntax
+		}
+		if unit != 0 {
+			other := o.unit != 0 && o.unit != unit // the same one again is taken
+			if i++; i == len(args) || other || o.opt.KeepTTL || o.persist {
+				return o, errSyntax
+			}
+			o.unit, o.ttl = unit, args[i]
+		}
+	}
+	return o, nil
+}
+
+// duration checks the time to live. Zero: none was asked for.
+func (o setArgs) duration(command string) (time.Duration, error) {
+	if o.unit == 0 {
+		return 0, nil
+	}
+	n, err := integer(o.ttl)
+	if err != nil {
+		return 0, err
+	}
+	if n <= 0 || n > math.MaxInt64/o.unit || n*o.unit > math.MaxInt64-time.Now().UnixMilli() {
+		return 0, errExpireTime(command)
+	}
+	return ttlOf(n * o.unit), nil
+}
+
+func set(c *client, args []string) error {
+	key, value := args[0], args[1]
+	o, err := parseSet(args[2:], false)
+	if err != nil {
+		return err
+	}
+	if o.opt.TTL, err = o.duration("set"); err != nil {
+		return err
+	}
+	if o.get {
+		old, _, err := c.srv.engine.SetGet(c.life, key, value, o.opt)
+		return c.answer(old, err)
+	}
+	wrote, err := c.srv.engine.Set(c.life, key, value, o.opt)
+	switch {
+	case err != nil:
+		return err
+	case wrote:
+		c.w.ok()
+	default:
+		c.w.null()
+	}
+	return nil
+}
+
+func getEx(c *client, args []string) error {
+	o, err := parseSet(args[1:], true)
+	if err != nil {
+		return err
+	}
+	ttl, err := o.duration("getex")
+	if err != nil { // which Redis finds only if there is a value
+		v, failed := c.srv.engine.Get(c.life, args[0])
+		if failed == nil && v.OK {
+			return err
+		}
+		return c.answer(v, failed)
+	}
+	return c.answer(c.srv.engine.GetEx(c.life, args[0], cache.GetOptions{TTL: ttl, Persist: o.persist}))
+}
+
+func addOnly(delta int64) func(c *client, args []string) error {
+	return func(c *client, args []string) error { return c.add(args[0], delta) }
+}
+
+func incrBy(c *client, args []string) error {
+	delta, err := integer(args[1])
+	if err != nil {
+		return err
+	}
+	return c.add(args[0], delta)
+}
+
+func decrBy(c *client, args []string) error {
+	delta, err := integer(args[1])
+	if err != nil {
+		return err
+	}
+	if delta == math.MinInt64 {
+		return refusal("ERR decrement would overflow")
+	}
+	return c.add(args[0], -delta)
+}
+
+// add words the two ways in which a sum can fail.
+func (c *client) add(key string, delta int64) error {
+	n, err := c.srv.engine.IncrBy(c.life, key, delta)
+	if errors.Is(err, cache.ErrNotInteger) {
+		if v, failed := c.srv.engine.Get(c.life, key); failed == nil && isInteger(v.Str) {
+			return errOverflow
+		}
+		return errNotInteger
+	}
+	return c.count(n, err)
+}
+
+func isInteger(s string) bool {
+	_, ok := parseInt(s)
+	return ok
+}
