@@ -67,8 +67,7 @@ func profile(o options) (stop func(), err error) {
 		return nil, err
 	}
 	if err := pprof.StartCPUProfile(f); err != nil {
-		f.Close()
-		return nil, err
+		return nil, errors.Join(err, f.Close())
 	}
 	return func() {
 		pprof.StopCPUProfile()

@@ -26,7 +26,7 @@ func durableWriting(options) measurement {
 			{title: "the same: CPU of a write", figure: cpu, unit: "µs"},
 			{title: "the same: writes a second", figure: "rate"},
 		},
-		ours: func(ctx context.Context, h *ownHost) (round, error) {
+		ours: func(_ context.Context, h *ownHost) (round, error) {
 			e, err := h.open()
 			if err != nil {
 				return nil, err

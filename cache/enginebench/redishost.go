@@ -50,13 +50,12 @@ func (h *redisHost) start(ctx context.Context, args ...string) error {
 	if err != nil {
 		return err
 	}
-	defer log.Close()
 	h.cmd = exec.Command("redis-server", append([]string{
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", h.dir,
 		"--client-output-buffer-limit", "pubsub 0 0 0",
 	}, args...)...)
 	h.cmd.Stdout, h.cmd.Stderr = log, log
-	if err := h.cmd.Start(); err != nil {
+	if err := errors.Join(h.cmd.Start(), log.Close()); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -106,8 +105,7 @@ func (h *redisHost) fill(ctx context.Context, fill func(ctx context.Context, e c
 	if err != nil {
 		return err
 	}
-	defer e.Close()
-	return fill(ctx, e)
+	return errors.Join(fill(ctx, e), e.Close())
 }
 
 // cpu is the server's user and system time that do takes.

@@ -24,7 +24,7 @@ func starting(o options) measurement {
 			{title: "start from a snapshot of drivers and stock", figure: figure, unit: "s", bar: 2.5},
 			{title: "the same: CPU of the start", figure: cpu, unit: "s"},
 		},
-		ours: func(ctx context.Context, h *ownHost) (round, error) {
+		ours: func(_ context.Context, h *ownHost) (round, error) {
 			if found, err := filepath.Glob(filepath.Join(h.dir, "*")); err != nil || len(found) == 0 {
 				// The first round, which does not count, makes the snapshot.
 				return func(ctx context.Context) (sample, error) { return nil, makeSnapshot(ctx, o, h.dir) }, err
