@@ -50,6 +50,7 @@ func Run(t *testing.T, open Factory) {
 		{"Subscriptions", testSubscriptions},
 		{"Lost", testLost},
 		{"Concurrency", testConcurrency},
+		{"Linear", testLinear},
 		{"Engine", testEngine},
 		{"Close", testClose},
 	}
