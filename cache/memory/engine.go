@@ -8,12 +8,12 @@
 // one readers-writer lock. The lock order is
 //
 //	shard.mu (in index order where a call needs several)
-//	→ shard.delivery → hub.mu → subscription.mu
-//	shard.mu → journal.mu
+//	→ journal.mu → hub.mu, hub.queueMu
+//	hub.delivery → hub.mu, hub.queueMu
 //
 // and the journal's own goroutines take journal.compacting → journal.io →
-// journal.mu → shard.delivery, and a shard's lock only to read it for a snapshot
-// and with neither io nor mu held.
+// journal.mu, and a shard's lock only to read it for a snapshot and with neither
+// io nor mu held.
 //
 // # Layers
 //
@@ -125,6 +125,7 @@ func Open(opt Options) (*Engine, error) {
 		db.wg.Go(j.compactLoop)
 	}
 	db.wg.Go(db.expireLoop)
+	db.wg.Go(func() { db.hub.deliverLoop(db.stop) })
 	return &Engine{database: db}, nil
 }
 

@@ -336,13 +336,11 @@ func (j *journal) failLocked(cause error) {
 // finish tells those who wait for a batch, after its publications are out.
 func (j *journal) finish(b *batch, err error) {
 	for _, q := range b.queued {
-		q.shard.delivery.Lock()
 		if err == nil {
-			j.db.hub.deliver(q.publications)
+			j.db.hub.publish(q.publications)
 		} else {
 			j.db.hub.lose(q.publications)
 		}
-		q.shard.delivery.Unlock()
 		q.shard.queued.Add(-1)
 	}
 	if err != nil {

@@ -4,68 +4,31 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"hyperlocal/cache"
 )
 
-// publication is what a unit publishes once it is done.
-type publication struct {
-	channel, payload string
-	reached          int64 // subscribers, once delivered
-}
-
-// hub knows who listens to which channel.
-type hub struct {
-	mu       sync.RWMutex
-	buffer   int // messages a subscription may be behind
-	channels map[string]map[*subscription]struct{}
-	subs     map[*subscription]struct{}
-	closed   bool
-}
-
-func newHub(buffer int) *hub {
-	return &hub{
-		buffer:   buffer,
-		channels: make(map[string]map[*subscription]struct{}),
-		subs:     make(map[*subscription]struct{}),
-	}
-}
-
-// deliver sends publications in order. It never waits for a subscriber.
-func (h *hub) deliver(publications []*publication) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	for _, p := range publications {
-		m := cache.Message{Channel: p.channel, Payload: p.payload}
-		for sub := range h.channels[p.channel] {
-			sub.send(m)
-			p.reached++
-		}
-	}
-}
-
-// lose tells the subscribers of publications that will never be delivered.
-func (h *hub) lose(publications []*publication) {
-	h.mu.RLock()
-	defer h.mu.RUnlock()
-	for _, p := range publications {
-		for sub := range h.channels[p.channel] {
-			sub.lose()
-		}
-	}
-}
-
 func (h *hub) close() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	defer h.change()()
 	h.closed = true
 	for sub := range h.subs {
 		h.drop(sub)
 	}
 }
 
-// drop ends a subscription. h.mu is held.
+// change locks who listens, once all that was published before is delivered.
+// Its result unlocks.
+func (h *hub) change() (unlock func()) {
+	h.delivery.Lock()
+	h.deliverLocked()
+	h.mu.Lock()
+	return func() {
+		h.mu.Unlock()
+		h.delivery.Unlock()
+	}
+}
+
+// drop ends a subscription. Who listens is locked.
 func (h *hub) drop(sub *subscription) {
 	for channel := range sub.channels {
 		h.leave(sub, channel)
@@ -74,7 +37,7 @@ func (h *hub) drop(sub *subscription) {
 	sub.end()
 }
 
-// leave takes a subscription off a channel. h.mu is held.
+// leave takes a subscription off a channel. Who listens is locked.
 func (h *hub) leave(sub *subscription, channel string) {
 	delete(sub.channels, channel)
 	listeners := h.channels[channel]
@@ -107,13 +70,13 @@ func (e *Engine) Subscribe(ctx context.Context, channels ...string) (cache.Subsc
 		channels: make(map[string]struct{}),
 		ch:       make(chan cache.Message, h.buffer+1),
 	}
-	h.mu.Lock()
+	unlock := h.change()
 	if h.closed {
-		h.mu.Unlock()
+		unlock()
 		return nil, fmt.Errorf("memory: subscribe: %w", cache.ErrUnavailable)
 	}
 	h.subs[sub] = struct{}{}
-	h.mu.Unlock()
+	unlock()
 	if err := sub.Add(ctx, channels...); err != nil {
 		return nil, errors.Join(err, sub.Close())
 	}
@@ -126,10 +89,8 @@ func (e *Engine) Subscribe(ctx context.Context, channels ...string) (cache.Subsc
 type subscription struct {
 	hub      *hub
 	channels map[string]struct{} // guarded by hub.mu
-
-	mu    sync.Mutex // makes senders one
-	ended bool
-	ch    chan cache.Message
+	ended    bool                // guarded by hub.delivery, as are sends to ch
+	ch       chan cache.Message
 }
 
 // Add returns when the channels are subscribed.
@@ -138,8 +99,7 @@ func (s *subscription) Add(ctx context.Context, channels ...string) error {
 		return fmt.Errorf("memory: subscribe: %w", err)
 	}
 	h := s.hub
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	defer h.change()()
 	if _, open := h.subs[s]; !open {
 		return fmt.Errorf("memory: subscribe: %w", cache.ErrUnavailable)
 	}
@@ -157,8 +117,7 @@ func (s *subscription) Add(ctx context.Context, channels ...string) error {
 
 // Remove returns when nothing more is put into the buffer from the channels.
 func (s *subscription) Remove(_ context.Context, channels ...string) error {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
+	defer s.hub.change()()
 	for _, channel := range channels {
 		if _, ok := s.channels[channel]; ok {
 			s.hub.leave(s, channel)
@@ -172,15 +131,12 @@ func (s *subscription) C() <-chan cache.Message { return s.ch }
 
 // Close ends the subscription; twice is harmless.
 func (s *subscription) Close() error {
-	s.hub.mu.Lock()
-	defer s.hub.mu.Unlock()
+	defer s.hub.change()()
 	s.hub.drop(s)
 	return nil
 }
 
 func (s *subscription) end() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if !s.ended {
 		s.ended = true
 		close(s.ch)
@@ -188,28 +144,13 @@ func (s *subscription) end() {
 }
 
 // send puts a message into the buffer, or a Lost message in the place kept
-// for it, or nothing if that is there already.
+// for it, or nothing if that is there already. hub.delivery is held.
 func (s *subscription) send(m cache.Message) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return
-	}
-	switch cap(s.ch) - len(s.ch) {
-	case 0:
-	case 1:
+	switch room := cap(s.ch) - len(s.ch); {
+	case s.ended || room == 0:
+	case room == 1:
 		s.ch <- cache.Message{Lost: true}
 	default:
 		s.ch <- m
-	}
-}
-
-// lose leaves a Lost message, or nothing if the buffer is full and therefore
-// ends with one.
-func (s *subscription) lose() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if !s.ended && len(s.ch) < cap(s.ch) {
-		s.ch <- cache.Message{Lost: true}
 	}
 }

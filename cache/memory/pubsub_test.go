@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -19,8 +20,9 @@ func subscribe(t testing.TB, e *Engine, channels ...string) cache.Subscription {
 	return sub
 }
 
-// drain reads what is in the buffer.
+// drain reads what has been published and is in the buffer.
 func drain(sub cache.Subscription) (payloads []string) {
+	sub.(*subscription).hub.deliver()
 	for {
 		select {
 		case m := <-sub.C():
@@ -42,6 +44,7 @@ func TestSlowSubscriberIsToldOnce(t *testing.T) {
 			_, err := e.Publish(ctx, "c", fmt.Sprint(i))
 			require.NoError(t, err)
 		}
+		e.hub.deliver()
 	}
 	publish(1, 10)
 	require.Equal(t, "1", (<-sub.C()).Payload)
@@ -140,6 +143,53 @@ func TestPublicationsKeepTheOrderOfCommits(t *testing.T) {
 	}
 	e.journal.flush(true)
 	require.Equal(t, want, drain(sub))
+}
+
+// Whoever subscribes hears what is published afterwards and nothing before,
+// delivered by then or not.
+func TestSubscribersHearWhatComesAfter(t *testing.T) {
+	e := open(t, Options{})
+	first := subscribe(t, e, "c")
+	for i := range 100 {
+		_, err := e.Publish(ctx, "c", fmt.Sprint("before ", i))
+		require.NoError(t, err)
+		second := subscribe(t, e, "c")
+		n, err := e.Publish(ctx, "c", fmt.Sprint("after ", i))
+		require.NoError(t, err)
+		require.EqualValues(t, 2, n)
+		require.Equal(t, []string{fmt.Sprint("after ", i)}, drain(second))
+		require.NoError(t, second.Close())
+	}
+	require.Len(t, drain(first), 200)
+}
+
+// Publishers who are faster than the delivery take part in it: what waits is
+// bounded.
+func TestPublishersWaitForDelivery(t *testing.T) {
+	const many = 3 * maxQueued
+	e := open(t, Options{})
+	sub := subscribe(t, e, "c")
+	e.hub.delivery.Lock()
+	var published atomic.Int64
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for range many {
+			if _, err := e.Publish(ctx, "c", "p"); err != nil {
+				t.Error(err)
+			}
+			published.Add(1)
+		}
+	})
+	queued := func() int {
+		e.hub.queueMu.Lock()
+		defer e.hub.queueMu.Unlock()
+		return len(e.hub.queue)
+	}
+	require.Eventually(t, func() bool { return queued() == maxQueued }, wait, tick)
+	require.EqualValues(t, maxQueued-1, published.Load(), "the next one is held back")
+	e.hub.delivery.Unlock()
+	wg.Wait()
+	require.Len(t, drain(sub), many)
 }
 
 func TestClosedSubscriptionsAreForgotten(t *testing.T) {

@@ -22,11 +22,6 @@ type shard struct {
 	// queued counts publications of the shard that wait for the disk. While
 	// there are some, later ones queue behind them.
 	queued atomic.Int64
-
-	// delivery is taken under mu and released after mu: publications of the
-	// shard reach subscribers in the order of their commits without keeping
-	// the shard locked meanwhile.
-	delivery sync.Mutex
 }
 
 // item is a key with its value.

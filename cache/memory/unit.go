@@ -83,7 +83,7 @@ func (e *Engine) admit(ctx context.Context) error {
 }
 
 // commit ends a unit: its effects take their place in the journal, its shard
-// is unlocked, and what it published is delivered, now or with the batch it
+// is unlocked, and what it published is sent, now or with the batch it
 // must wait for. One that asks for Always waits even if it wrote nothing, as
 // long as what it may have read is not on disk.
 func (db *database) commit(u *unit) *batch {
@@ -97,14 +97,11 @@ func (db *database) commit(u *unit) *batch {
 			return b
 		}
 	}
-	if len(publications) == 0 {
-		s.mu.Unlock()
-		return nil
-	}
-	s.delivery.Lock()
+	help := len(publications) > 0 && db.hub.publish(publications)
 	s.mu.Unlock()
-	db.hub.deliver(publications)
-	s.delivery.Unlock()
+	if help {
+		db.hub.deliver()
+	}
 	return nil
 }
 
