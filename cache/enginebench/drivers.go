@@ -14,16 +14,18 @@ import (
 	"hyperlocal/cache/geoscore"
 )
 
-// area is a rectangle around the south of Bengaluru.
+// area is a rectangle in or around Bengaluru.
 type area struct {
 	south, west   float64 // degrees
 	height, width float64 // degrees
 }
 
 const (
-	originLat, originLon = 12.85, 77.46
+	originLat, originLon = 12.7, 77.3
 	metresPerDegree      = 111_320.0 // of latitude; and of longitude times cos(lat)
-	cityM                = 30_000.0  // side of the square city
+	// cityM is the side of the square city. With its surroundings it has some
+	// 2,000 of a million drivers within two kilometres of a place.
+	cityM = 75_000.0
 )
 
 // square of sideM metres, eastM and northM from the origin.
