@@ -109,6 +109,7 @@ func testConcurrency(t *testing.T, h *host) {
 	})
 	t.Run("several keys in one call are one step", func(t *testing.T) {
 		// A script writes the same to both; nobody sees them differ.
+		h.needScripts(t)
 		a, b := h.key("a"), h.key("b")
 		var step atomic.Int64
 		stop := make(chan struct{})

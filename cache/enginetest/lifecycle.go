@@ -28,6 +28,7 @@ func testEngine(t *testing.T, h *host) {
 			require.EqualValues(t, i+1, must(h.Durable(d).IncrBy(h.ctx, k, 1))(t))
 		}
 		require.Equal(t, got("3"), must(h.Get(h.ctx, k))(t))
+		h.needScripts(t)
 		requireValue(t, cache.List(cache.String("3")),
 			must(h.Durable(cache.Always).Run(h.ctx, interpreter, []string{k}, program(nil, command{"GET", k}).Args))(t))
 	})

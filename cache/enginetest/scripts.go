@@ -59,6 +59,7 @@ func requireValue(t testing.TB, want, have cache.Value) {
 }
 
 func testScripts(t *testing.T, h *host) {
+	h.needScripts(t)
 	t.Run("replies", func(t *testing.T) {
 		for _, kind := range []string{"nil", "int", "string", "empty", "nested"} {
 			args := []string{kind}
@@ -135,6 +136,7 @@ var readThenWrite = &cache.Script{
 }
 
 func testScriptErrors(t *testing.T, h *host) {
+	h.needScripts(t)
 	hash, str := h.key("hash"), h.key("string")
 	keys := []string{hash, str}
 	cases := []struct {
@@ -182,6 +184,7 @@ func testScriptErrors(t *testing.T, h *host) {
 }
 
 func testRunAll(t *testing.T, h *host) {
+	h.needScripts(t)
 	require.Empty(t, h.RunAll(h.ctx, nil))
 
 	t.Run("results stand where their calls stand", func(t *testing.T) {

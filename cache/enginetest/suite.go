@@ -18,6 +18,10 @@ type Features struct {
 	// SubscriptionBuffer is how many unread messages a subscription keeps at
 	// most before it drops some. Small is quicker to fill.
 	SubscriptionBuffer int
+	// NoScripts says that the host runs no scripts: the groups Scripts,
+	// ScriptErrors and RunAll, and what else needs one, are left out. A host
+	// that stands behind a wire on which no Lua is understood is such a one.
+	NoScripts bool
 }
 
 // Factory opens one engine. The suite calls it for each test and closes what it
@@ -72,6 +76,14 @@ func newHost(t *testing.T, open Factory) *host {
 	e, f := open(t)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	return &host{Engine: e, Features: f, tag: Tag(t, e), ctx: t.Context()}
+}
+
+// needScripts leaves a test out on a host without scripts.
+func (h *host) needScripts(t *testing.T) {
+	t.Helper()
+	if h.NoScripts {
+		t.Skip("the host has no scripts")
+	}
 }
 
 // key returns a key of the test's own.

@@ -29,6 +29,8 @@ type client struct {
 	in   *reader
 	w    writer // replies that have not been sent
 	done bool   // nothing more is to be read
+	// called is the command under way as the client wrote it.
+	called string
 	// sub is made by the first subscription, and stays.
 	sub *subscriber
 
@@ -115,6 +117,7 @@ func (c *client) execute(args []string) {
 	cmd, names := c.srv.lookup(args)
 	err := c.check(cmd, args)
 	if err == nil {
+		c.called = args[0]
 		c.lastCommand.Store(cmd)
 		err = c.run(cmd, args[names:])
 	}

@@ -148,9 +148,14 @@ type searchArgs struct {
 
 func geoSearch(c *client, args []string) error {
 	key := args[0]
-	o, err := parseSearch(args[1:])
+	o, err := parseSearch(c.called, args[1:])
 	if err != nil {
 		return c.searchRefused(key, o, err)
+	}
+	if o.member && o.query.Member == "" { // which to the contract is none
+		if err := c.fromNameless(key, &o.query); err != nil {
+			return err
+		}
 	}
 	hits, err := c.srv.engine.GeoSearch(c.life, key, o.query)
 	if err != nil {
@@ -160,6 +165,22 @@ func geoSearch(c *client, args []string) error {
 	for _, h := range hits {
 		o.hit(&c.w, h)
 	}
+	return nil
+}
+
+// fromNameless puts the centre where the member without a name is.
+func (c *client) fromNameless(key string, q *cache.GeoQuery) error {
+	places, err := c.srv.engine.GeoPos(c.life, key, "")
+	if err == nil && !places[0].OK {
+		var n int64
+		if n, err = c.srv.engine.Exists(c.life, key); err == nil && n == 1 {
+			err = errNoMember
+		}
+	}
+	if err != nil {
+		return err
+	}
+	q.Lat, q.Lon = places[0].Lat, places[0].Lon
 	return nil
 }
 
@@ -182,8 +203,8 @@ func (c *client) searchRefused(key string, o searchArgs, err error) error {
 }
 
 // parseSearch reads the options one by one; what it returns with an error is
-// what came before the mistake.
-func parseSearch(args []string) (o searchArgs, err error) {
+// what came before the mistake. called is the command as it was typed.
+func parseSearch(called string, args []string) (o searchArgs, err error) {
 	for len(args) > 0 {
 		n := 0 // arguments that the option takes, with its name
 		switch {
@@ -207,7 +228,7 @@ func parseSearch(args []string) (o searchArgs, err error) {
 		}
 		args = args[n:]
 	}
-	return o, o.complete()
+	return o, o.complete(called)
 }
 
 // valued reads an option that has values.
@@ -272,12 +293,12 @@ func (o *searchArgs) rectangle(width, height, unit string) error {
 }
 
 // complete checks what only the whole can tell.
-func (o *searchArgs) complete() error {
+func (o *searchArgs) complete(called string) error {
 	switch {
 	case !o.lonLat && !o.member:
-		return refusal("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for geosearch")
+		return refusef("ERR exactly one of FROMMEMBER or FROMLONLAT can be specified for %s", called)
 	case !o.radius && !o.box:
-		return refusal("ERR exactly one of BYRADIUS and BYBOX can be specified for geosearch")
+		return refusef("ERR exactly one of BYRADIUS and BYBOX can be specified for %s", called)
 	case o.query.Any && o.query.Count == 0:
 		return refusal("ERR the ANY argument requires COUNT argument")
 	}

@@ -12,14 +12,23 @@ type scanOptions struct {
 	count               int
 }
 
-// scanCursor translates Redis's first and last cursor, 0, to the contract's.
+// scanCursor translates Redis's first and last cursor, 0, to the contract's. It
+// is read as C's strtoul does: with a sign, and nothing at all is 0.
 func scanCursor(arg string) (string, error) {
-	n, err := strconv.ParseUint(arg, 10, 64)
+	digits := arg
+	if arg != "" && (arg[0] == '+' || arg[0] == '-') {
+		digits = arg[1:]
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
 	switch {
+	case arg == "":
+		return "", nil
 	case err != nil:
 		return "", errCursor
 	case n == 0:
 		return "", nil
+	case arg[0] == '-':
+		n = -n
 	}
 	return strconv.FormatUint(n, 10), nil
 }

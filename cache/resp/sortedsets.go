@@ -1,10 +1,6 @@
 package resp
 
-import (
-	"errors"
-
-	"hyperlocal/cache"
-)
+import "hyperlocal/cache"
 
 func sortedSetCommands() []command {
 	const group = "sorted-set"
@@ -88,6 +84,9 @@ func zadd(c *client, args []string) error {
 }
 
 func zincrBy(c *client, args []string) error {
+	if _, _, rest := zaddOptions(args[1:]); len(rest) != 2 {
+		return errSyntax // to Redis it is a ZADD: a score that reads as an option is one
+	}
 	delta, ok := parseFloat(args[1])
 	if !ok {
 		return errNotFloat
@@ -152,7 +151,7 @@ func scoreRange(low, high string) (r cache.ScoreRange, err error) {
 
 // errByLex: members with equal scores have an order, but no command here reads
 // them by it.
-var errByLex = refusal("ERR BYLEX is not supported by this server")
+const errByLex = refusal("ERR BYLEX is not supported by this server")
 
 // rangeArgs are ZRANGE's options.
 type rangeArgs struct {
@@ -258,6 +257,3 @@ func (c *client) ranked(members []cache.Member, scores bool, err error) error {
 	}
 	return nil
 }
-
-// isNoMember tells whether the query failed for want of its centre.
-func isNoMember(err error) bool { return errors.Is(err, cache.ErrNoMember) }

@@ -35,7 +35,7 @@ func parseRead(args []string) (o readArgs, keys, ids []string, err error) {
 		case is(args[0], "streams") && len(args) > 1:
 			keys = args[1:]
 			if len(keys)%2 != 0 {
-				return o, nil, nil, refusal("ERR Unbalanced 'xread' list of streams: for each stream key an ID or '$' must be specified.")
+				return o, nil, nil, refusal("ERR Unbalanced XREAD list of streams: for each stream key an ID or '$' must be specified.")
 			}
 			return o, keys[:len(keys)/2], keys[len(keys)/2:], nil
 		default:

@@ -66,38 +66,57 @@ type setArgs struct {
 	ttl     string // a number
 }
 
-// parseSet understands the options of SET, or of GETEX.
-func parseSet(args []string, getex bool) (setArgs, error) {
-	var o setArgs
-	for i := 0; i < len(args); i++ {
-		arg, unit := args[i], int64(0)
+// parseSet understands the options of SET.
+func parseSet(args []string) (o setArgs, err error) {
+	for len(args) > 0 && err == nil {
+		n := 1
 		switch {
-		case is(arg, "nx") && !getex && !o.opt.XX:
+		case is(args[0], "nx") && !o.opt.XX:
 			o.opt.NX = true
-		case is(arg, "xx") && !getex && !o.opt.NX:
+		case is(args[0], "xx") && !o.opt.NX:
 			o.opt.XX = true
-		case is(arg, "get") && !getex:
+		case is(args[0], "get"):
 			o.get = true
-		case is(arg, "keepttl") && !getex && o.unit == 0:
+		case is(args[0], "keepttl") && o.unit == 0:
 			o.opt.KeepTTL = true
-		case is(arg, "persist") && getex && o.unit == 0:
-			o.persist = true
-		case is(arg, "ex"):
-			unit = 1000
-		case is(arg, "px"):
-			unit = 1
 		default:
-			return o, errSyntax
+			n, err = o.expiry(args)
 		}
-		if unit != 0 {
-			other := o.unit != 0 && o.unit != unit // the same one again is taken
-			if i++; i == len(args) || other || o.opt.KeepTTL || o.persist {
-				return o, errSyntax
-			}
-			o.unit, o.ttl = unit, args[i]
-		}
+		args = args[n:]
 	}
-	return o, nil
+	return o, err
+}
+
+// parseGetEx understands the options of GETEX.
+func parseGetEx(args []string) (o setArgs, err error) {
+	for len(args) > 0 && err == nil {
+		n := 1
+		if is(args[0], "persist") && o.unit == 0 {
+			o.persist = true
+		} else {
+			n, err = o.expiry(args)
+		}
+		args = args[n:]
+	}
+	return o, err
+}
+
+// expiry reads EX or PX with its number, for which there may be no other word
+// about the time to live, apart from the same one again.
+func (o *setArgs) expiry(args []string) (n int, err error) {
+	unit := int64(0)
+	switch {
+	case is(args[0], "ex"):
+		unit = 1000
+	case is(args[0], "px"):
+		unit = 1
+	}
+	other := o.unit != 0 && o.unit != unit || o.opt.KeepTTL || o.persist
+	if unit == 0 || other || len(args) == 1 {
+		return 0, errSyntax
+	}
+	o.unit, o.ttl = unit, args[1]
+	return 2, nil
 }
 
 // duration checks the time to live. Zero: none was asked for.
@@ -117,7 +136,7 @@ func (o setArgs) duration(command string) (time.Duration, error) {
 
 func set(c *client, args []string) error {
 	key, value := args[0], args[1]
-	o, err := parseSet(args[2:], false)
+	o, err := parseSet(args[2:])
 	if err != nil {
 		return err
 	}
@@ -141,7 +160,7 @@ func set(c *client, args []string) error {
 }
 
 func getEx(c *client, args []string) error {
-	o, err := parseSet(args[1:], true)
+	o, err := parseGetEx(args[1:])
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,6 @@ var flagNames = []struct {
 type keysAt struct{ first, last, step int }
 
 var (
-	noKeys   = keysAt{}
 	oneKey   = keysAt{1, 1, 1}
 	allKeys  = keysAt{1, -1, 1}
 	evenKeys = keysAt{1, -1, 2}
