@@ -177,7 +177,7 @@ func (r *recovered) replayFrames(db *database, frames *frameReader) error {
 		case err == nil && seq != r.nextSeq:
 			err = fmt.Errorf("%w: %d, expected %d", errSequence, seq, r.nextSeq)
 		case err == nil:
-			err = db.replay(payload, &seq)
+			err = db.replay(string(payload), &seq)
 		}
 		if err != nil {
 			frames.offset = start
@@ -207,17 +207,25 @@ func (j *journal) cutTail(path string, offset int64, next uint64) error {
 	return j.disk.truncate(path, offset)
 }
 
-// replay applies the effects of one record to the shard of its first key. With
-// seq, it is skipped if the shard holds it already.
-func (db *database) replay(payload []byte, seq *uint64) error {
-	effects := string(payload)
+// shardOfEffects is the index of a record's shard: that of its first key.
+func shardOfEffects(effects string) (int, error) {
 	d := decoder{s: effects}
 	d.byte()
 	key := d.key()
 	if d.failed {
-		return errEffect
+		return 0, errEffect
 	}
-	s := db.shardOf(key)
+	return shardIndex(key), nil
+}
+
+// replay applies the effects of one record to its shard. With seq, it is
+// skipped if the shard holds it already.
+func (db *database) replay(effects string, seq *uint64) error {
+	i, err := shardOfEffects(effects)
+	if err != nil {
+		return err
+	}
+	s := &db.shards[i]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if seq != nil {

@@ -177,7 +177,7 @@ func (db *database) loadSnapshot(frames *frameReader) (number, firstSeq uint64, 
 	if number, firstSeq, err = decodeSnapshotHeader(head); err != nil {
 		return 0, 0, err
 	}
-	return number, firstSeq, db.readFrames(frames)
+	return number, firstSeq, db.load(frames)
 }
 
 func decodeSnapshotHeader(b []byte) (number, firstSeq uint64, err error) {
@@ -195,26 +195,9 @@ func decodeSnapshotHeader(b []byte) (number, firstSeq uint64, err error) {
 
 var errSnapshotEnd = errors.New("snapshot does not end as it must")
 
-// readFrames applies frames up to and with the last.
-func (db *database) readFrames(frames *frameReader) error {
-	for want := uint64(1); ; want++ {
-		seq, payload, err := frames.next()
-		switch {
-		case errors.Is(err, io.EOF) || err == nil && seq != want:
-			return errSnapshotEnd
-		case err != nil:
-			return err
-		case payload[0] == opEnd:
-			return db.readEnd(payload[1:], frames.offset == frames.size)
-		}
-		if err := db.replay(payload, nil); err != nil {
-			return err
-		}
-	}
-}
-
-func (db *database) readEnd(payload []byte, last bool) error {
-	d := decoder{s: string(payload)}
+// readEnd takes what the last frame says and checks it.
+func (db *database) readEnd(payload string, last bool) error {
+	d := decoder{s: payload}
 	keys := d.uvarint()
 	for i := range db.shards {
 		db.shards[i].lastSeq = d.uvarint()
