@@ -22,6 +22,11 @@ type Script struct {
 	Lua string
 	// Go is the twin. keys and args are those of the call, not to be kept.
 	Go func(tx Tx, keys, args []string) Value
+	// AllowOOM lets the script run whole when the data set is at its limit: it
+	// is needed to make room, and takes little itself. It is Redis's flag
+	// allow-oom. Any other script is refused with ErrOutOfMemory at its first
+	// write if that may take memory.
+	AllowOOM bool
 }
 
 // Call is one run of a script.

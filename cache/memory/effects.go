@@ -134,7 +134,7 @@ func (u *unit) replayOne(d *decoder) (err error) {
 	case opSet:
 		expireAt := int64(d.uvarint())
 		if value := d.string(); !d.failed {
-			u.putText(key, value, expireAt)
+			err = u.putText(key, value, expireAt)
 		}
 	case opExpire:
 		if expireAt := int64(d.uvarint()); !d.failed {

@@ -63,6 +63,15 @@ type Options struct {
 	// CompactBytes is how long the journal may get before a snapshot replaces
 	// it, unless the last snapshot was longer. Default 256 MiB.
 	CompactBytes int64
+	// MaxMemory is how much memory, in bytes and as Stats reports it, the data
+	// set may take; zero is no limit. Above it Policy says what goes, and with
+	// nothing left to go, writes that grow are refused with
+	// cache.ErrOutOfMemory. See limiter for how far it may be passed.
+	MaxMemory int64
+	Policy    Policy
+	// Keep are the prefixes of keys that are never evicted, whatever the
+	// policy: those that are the truth and not a copy of it.
+	Keep []string
 
 	disk disk // for tests; default the file system
 }
@@ -100,6 +109,7 @@ type database struct {
 	shards  [shardCount]shard
 	hub     *hub
 	journal *journal // nil without a directory
+	limiter *limiter // nil without a limit
 	now     func() time.Time
 
 	stop      chan struct{} // closed by Close: background goroutines end
@@ -134,9 +144,11 @@ func newDatabase(opt Options) *database {
 		hub:  newHub(opt.SubscriptionBuffer),
 		now:  opt.Now,
 		stop: make(chan struct{}),
+
+		limiter: newLimiter(opt),
 	}
 	for i := range db.shards {
-		db.shards[i].init()
+		db.shards[i].init(db.limiter)
 	}
 	return db
 }
@@ -158,8 +170,8 @@ func (e *Engine) Ping(ctx context.Context) error {
 }
 
 // Stats adds up the shards, one after the other. Keys that have expired but
-// are not yet collected count, as in Redis's DBSIZE; Bytes is an estimate kept
-// with each write.
+// are not yet collected count, as in Redis's DBSIZE. Bytes is kept with each
+// write, and is what the heap holds for the data set to within 15 %.
 func (e *Engine) Stats(ctx context.Context) (cache.Stats, error) {
 	var st cache.Stats
 	for i := range e.shards {
@@ -168,8 +180,12 @@ func (e *Engine) Stats(ctx context.Context) (cache.Stats, error) {
 			return cache.Stats{}, fmt.Errorf("memory: stats: %w", err)
 		}
 		st.Keys += int64(len(s.keys))
-		st.Bytes += s.bytes
+		st.Bytes += s.size()
 		s.mu.RUnlock()
+		st.Hits += s.hits.Load()
+		st.Misses += s.misses.Load()
+		st.Expired += s.expired.Load()
+		st.Evicted += s.evicted.Load()
 	}
 	return st, nil
 }

@@ -1,17 +1,20 @@
 package memory
 
 import (
+	"maps"
 	"time"
 
 	"hyperlocal/cache"
 )
 
-// The active cycle collects keys nobody asks for any more. Work per tick is
-// bounded so that a million keys expiring at once do not hold up writers: what
-// is left over waits for the next tick, invisible meanwhile.
+// The active cycle collects keys nobody asks for any more. Work is bounded
+// twice: what one shard is locked for, and what a tick takes from everybody
+// else. Keys that are left over wait for the next tick, invisible meanwhile; a
+// million that expire at once are gone after some three seconds.
 const (
-	expireEvery    = 100 * time.Millisecond
-	expirePerShard = 256
+	expireEvery = 100 * time.Millisecond
+	expireChunk = 128   // keys while a shard is locked: well below 1 ms
+	expireTick  = 32768 // keys per tick: some 20 ms
 )
 
 func (db *database) expireLoop() {
@@ -23,26 +26,56 @@ func (db *database) expireLoop() {
 			return
 		case <-tick.C:
 			db.expireSome()
+			db.makeRoom()
 		}
 	}
 }
 
-// expireSome collects at most expirePerShard expired keys of each shard.
+// expireSome collects at most expireTick expired keys, a chunk of each shard in
+// turn.
 func (db *database) expireSome() {
-	now := db.nowMS()
-	for i := range db.shards {
-		s := &db.shards[i]
-		s.mu.Lock()
-		u := s.begin(db.journal != nil, cache.EverySecond, now)
-		for range expirePerShard {
-			it := s.expiry.soonest()
-			if it == nil || !it.expired(now) {
-				break
-			}
-			u.drop(it)
+	now, left, more := db.nowMS(), expireTick, true
+	for more && left > 0 {
+		more = false
+		for i := range db.shards {
+			n := db.shards[i].expireChunk(db, now)
+			left -= n
+			more = more || n == expireChunk
 		}
-		db.commit(u)
 	}
+}
+
+// expireChunk collects at most expireChunk expired keys and returns how many.
+func (s *shard) expireChunk(db *database, now int64) (n int) {
+	s.mu.Lock()
+	u := s.begin(db.journal != nil, cache.EverySecond, now)
+	for ; n < expireChunk; n++ {
+		it := s.expiry.soonest()
+		if it == nil || !it.expired(now) {
+			break
+		}
+		u.collect(it)
+	}
+	s.shrinkKeys()
+	db.commit(u)
+	return n
+}
+
+// sparseKeys is by how much a shard's keys must have become fewer for their
+// table to be made anew, and minKeys from how many on.
+const (
+	sparseKeys = 16
+	minKeys    = 1024
+)
+
+// shrinkKeys gives memory back that Go's map keeps for keys it has held.
+func (s *shard) shrinkKeys() {
+	if s.peak < minKeys || len(s.keys) > s.peak/sparseKeys {
+		return
+	}
+	keys := make(map[string]*item, len(s.keys))
+	maps.Copy(keys, s.keys)
+	s.keys, s.peak = keys, len(keys)
 }
 
 // expiryHeap is a binary heap of items by expireAt. Each item knows its place,
@@ -63,13 +96,13 @@ func (h *expiryHeap) set(it *item, at int64) {
 		h.unset(it)
 	case it.expireAt == 0:
 		it.expireAt = at
-		it.heapIndex = len(*h)
+		it.heapIndex = int32(len(*h))
 		*h = append(*h, it)
-		h.up(it.heapIndex)
+		h.up(len(*h) - 1)
 	default:
 		it.expireAt = at
-		h.down(it.heapIndex)
-		h.up(it.heapIndex)
+		h.down(int(it.heapIndex))
+		h.up(int(it.heapIndex))
 	}
 }
 
@@ -78,10 +111,10 @@ func (h *expiryHeap) unset(it *item) {
 		return
 	}
 	it.expireAt = 0
-	i, last := it.heapIndex, len(*h)-1
+	i, last := int(it.heapIndex), len(*h)-1
 	h.swap(i, last)
 	(*h)[last] = nil
-	*h = (*h)[:last]
+	*h = shrunk((*h)[:last])
 	if i < last {
 		h.down(i)
 		h.up(i)
@@ -90,7 +123,7 @@ func (h *expiryHeap) unset(it *item) {
 
 func (h expiryHeap) swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].heapIndex, h[j].heapIndex = i, j
+	h[i].heapIndex, h[j].heapIndex = int32(i), int32(j)
 }
 
 func (h expiryHeap) up(i int) {

@@ -64,7 +64,7 @@ func state(t testing.TB, e *Engine) map[string]string {
 		s.mu.RLock()
 		var accounted int64
 		for key, it := range s.keys {
-			require.Equal(t, itemOverhead+int64(len(key))+it.value.memory(), it.accounted)
+			require.Equal(t, it.size(), it.accounted)
 			accounted += it.accounted
 			if it.expired(e.nowMS()) {
 				continue

@@ -18,7 +18,7 @@ func (e *Engine) Del(ctx context.Context, keys ...string) (int64, error) {
 func (e *Engine) Exists(ctx context.Context, keys ...string) (int64, error) {
 	var n int64
 	err := readMany(ctx, e, "exists", keys, func(r reader, _ int, key string) {
-		if r.find(key) != nil {
+		if r.peek(key) != nil {
 			n++
 		}
 	})
@@ -38,7 +38,7 @@ func (e *Engine) TTL(ctx context.Context, key string) (time.Duration, error) {
 // Type returns "string", "hash", "zset", "stream", or "none".
 func (e *Engine) Type(ctx context.Context, key string) (string, error) {
 	return read(ctx, e, "type", key, func(r reader) (string, error) {
-		if it := r.find(key); it != nil {
+		if it := r.peek(key); it != nil {
 			return it.value.typeName(), nil
 		}
 		return "none", nil
@@ -46,7 +46,7 @@ func (e *Engine) Type(ctx context.Context, key string) (string, error) {
 }
 
 func (r reader) ttl(key string) time.Duration {
-	it := r.find(key)
+	it := r.peek(key)
 	switch {
 	case it == nil:
 		return cache.NoKey
@@ -78,7 +78,8 @@ func (u *unit) expireAt(key string, at int64) bool {
 	if it == nil {
 		return false
 	}
-	u.expiry.set(it, at)
+	u.changed = true
+	u.schedule(it, at)
 	if u.records() {
 		u.effects.expire(key, at)
 	}
@@ -123,6 +124,7 @@ func writeMany(ctx context.Context, e *Engine, op string, keys []string, fn func
 	if err := e.admit(ctx); err != nil {
 		return 0, opError(op, strings.Join(keys, " "), err)
 	}
+	full := e.makeRoom()
 	indexes := shardIndexes(keys)
 	for i, n := range indexes {
 		if err := e.shards[n].lock(ctx); err != nil {
@@ -136,6 +138,7 @@ func writeMany(ctx context.Context, e *Engine, op string, keys []string, fn func
 	var count int64
 	for _, n := range indexes {
 		u := e.shards[n].begin(e.journal != nil, e.durability, now)
+		u.full = full
 		for _, key := range keys {
 			if shardIndex(key) == n && fn(u, key) {
 				count++

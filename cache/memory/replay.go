@@ -89,7 +89,7 @@ func (j *journal) newestSnapshot(r *recovered, l listing) error {
 		j.log.Error("snapshot cannot be read; trying to do without it", "err", err)
 		damage = errors.Join(damage, err)
 		for i := range j.db.shards {
-			j.db.shards[i].init()
+			j.db.shards[i].init(j.db.limiter)
 		}
 	}
 	if damage != nil && (len(l.segments) == 0 || l.segments[0] != 1) {
@@ -235,6 +235,7 @@ func (db *database) replay(effects string, seq *uint64) error {
 		s.lastSeq = *seq
 	}
 	u := s.begin(false, cache.Ephemeral, math.MinInt64)
+	defer s.count()
 	if err := u.replay(effects); err != nil {
 		return fmt.Errorf("%w: %w", errEffect, err)
 	}

@@ -42,7 +42,10 @@ func (e *Engine) run(ctx context.Context, c cache.Call) (cache.Value, *batch, er
 	if err != nil {
 		return cache.Value{}, nil, err
 	}
-	return apply(ctx, e, c.Keys[0], func(u *unit) (cache.Value, error) { return runTwin(u, tag, c) })
+	return apply(ctx, e, c.Keys[0], func(u *unit) (cache.Value, error) {
+		u.full = u.full && !c.Script.AllowOOM
+		return runTwin(u, tag, c)
+	})
 }
 
 // runTwin turns a panic of the twin into an error. What the twin wrote before

@@ -5,19 +5,30 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"hyperlocal/cache"
 )
 
 // shard is a part of the key space under one lock.
 type shard struct {
-	mu      sync.RWMutex
-	keys    map[string]*item
-	expiry  expiryHeap // items with a time to live, soonest first
-	bytes   int64      // estimate of the memory of all items
-	closed  bool
-	lastSeq uint64 // of the last record about this shard
-	unit    unit   // reused by every writer, since there is one at a time
+	mu        sync.RWMutex
+	hits      atomic.Int64 // see cache.Stats; beside mu, whose cache line readers write anyway
+	misses    atomic.Int64
+	keys      map[string]*item
+	peak      int        // the most keys there have been in this map
+	expiry    expiryHeap // items with a time to live, soonest first
+	evictable []*item    // items that the policy may evict, in no order
+	bytes     int64      // of all items
+	closed    bool
+	lastSeq   uint64 // of the last record about this shard
+	unit      unit   // reused by every writer, since there is one at a time
+
+	limiter    *limiter     // of the database; nil: there is no limit
+	counted    int64        // what limiter.used holds for the shard
+	evictables atomic.Int64 // len(evictable)
+	expired    atomic.Int64 // see cache.Stats
+	evicted    atomic.Int64
 
 	// queued counts publications of the shard that wait for the disk. While
 	// there are some, later ones queue behind them.
@@ -29,14 +40,17 @@ type item struct {
 	key       string
 	value     value
 	expireAt  int64 // ms since 1970; 0: never
-	heapIndex int   // position in shard.expiry while expireAt is set
 	accounted int64 // what shard.bytes holds for it
+	heapIndex int32 // position in shard.expiry while expireAt is set
+	place     int32 // position in shard.evictable, from 1; 0: not there
+	mark      atomic.Uint32
+	kept      bool // never to be evicted
 }
 
 // value is what a key can hold: *text, *hash, *zset or *stream.
 type value interface {
 	typeName() string
-	// memory estimates the bytes behind the value.
+	// memory is what the value takes, itself included.
 	memory() int64
 	// vacant says that the key must go: Redis has no empty hashes and sorted
 	// sets, but it has empty streams.
@@ -46,13 +60,25 @@ type value interface {
 	save(w *effects, key string, cut func())
 }
 
-// itemOverhead is the estimate for an item, its slot in shard.keys and the
-// header of its value.
-const itemOverhead = 136
+// size is what an item takes, beside its places in the shard's tables.
+func (it *item) size() int64 { return itemSize + allocated(len(it.key)) + it.value.memory() }
 
-func (s *shard) init() {
-	s.keys = make(map[string]*item)
-	s.expiry, s.bytes, s.lastSeq = nil, 0, 0
+const (
+	itemSize    = int64(unsafe.Sizeof(item{}))
+	pointerSize = int64(unsafe.Sizeof((*item)(nil)))
+)
+
+// init empties the shard.
+func (s *shard) init(l *limiter) {
+	s.keys, s.peak, s.limiter = make(map[string]*item), 0, l
+	s.expiry, s.evictable, s.bytes, s.lastSeq = nil, nil, 0, 0
+	s.evictables.Store(0)
+	s.count()
+}
+
+// size is the memory of all items and of the tables that hold them.
+func (s *shard) size() int64 {
+	return s.bytes + mapBytes(s.peak) + pointerSize*int64(cap(s.expiry)+cap(s.evictable))
 }
 
 // rlock read-locks the shard unless the call is pointless.
@@ -86,9 +112,16 @@ func (s *shard) close() {
 	s.mu.Unlock()
 }
 
+// schedule gives an item a time to live, at in ms since 1970; 0 takes it away.
+func (s *shard) schedule(it *item, at int64) {
+	s.expiry.set(it, at)
+	s.enlist(it)
+}
+
 // remove forgets an item.
 func (s *shard) remove(it *item) {
 	s.expiry.unset(it)
+	s.delist(it)
 	s.bytes -= it.accounted
 	delete(s.keys, it.key)
 }
@@ -100,15 +133,22 @@ func (u *unit) settle(it *item) {
 		u.drop(it)
 		return
 	}
-	now := itemOverhead + int64(len(it.key)) + it.value.memory()
+	u.changed = true
+	now := it.size()
 	u.bytes += now - it.accounted
 	it.accounted = now
 }
 
-// drop removes an item and records that it did, even for an ephemeral write
+// drop removes an item for the unit's caller.
+func (u *unit) drop(it *item) {
+	u.changed = true
+	u.discard(it)
+}
+
+// discard removes an item and records that it did, even for an ephemeral write
 // and for a key that had expired: what is journaled of the key afterwards must
 // find it gone at replay too.
-func (u *unit) drop(it *item) {
+func (u *unit) discard(it *item) {
 	if u.journaled {
 		u.effects.del(it.key)
 	}
@@ -122,12 +162,24 @@ type reader struct {
 	now int64 // ms since 1970
 }
 
-// find returns nil for a missing key.
+// find returns nil for a missing key. It counts as a use of the key.
 func (r reader) find(key string) *item {
+	it := r.peek(key)
+	if it != nil && r.limiter != nil {
+		r.limiter.touch(it, r.now)
+	}
+	return it
+}
+
+// peek is find for whoever asks about the key and not for its value, which does
+// not make it more worth keeping.
+func (r reader) peek(key string) *item {
 	it := r.keys[key]
 	if it == nil || it.expired(r.now) {
+		r.misses.Add(1)
 		return nil
 	}
+	r.hits.Add(1)
 	return it
 }
 
@@ -147,9 +199,13 @@ func lookup[V value](r reader, key string) (V, error) {
 	return v, nil
 }
 
-// obtain finds a key of type V for writing, or makes it with fresh. The
-// caller must settle the item when it is done.
+// obtain finds a key of type V for a write that grows, or makes it with fresh.
+// The caller must settle the item when it is done.
 func obtain[V value](u *unit, key string, fresh func() V) (*item, V, error) {
+	if err := u.grow(); err != nil {
+		var none V
+		return nil, none, err
+	}
 	it, v, err := reach[V](u, key)
 	if it == nil && err == nil {
 		v = fresh()
@@ -176,7 +232,13 @@ func reach[V value](u *unit, key string) (*item, V, error) {
 // not keep a caller's larger buffer alive.
 func (u *unit) insert(key string, v value) *item {
 	it := &item{key: strings.Clone(key), value: v}
+	if u.limiter != nil {
+		it.kept = u.limiter.keeps(key)
+		u.limiter.mark(it, u.now)
+		u.enlist(it)
+	}
 	u.keys[it.key] = it
+	u.peak = max(u.peak, len(u.keys))
 	return it
 }
 
@@ -188,8 +250,18 @@ func (u *unit) findForWrite(key string) *item {
 		return nil
 	}
 	if it.expired(u.now) {
-		u.drop(it)
+		u.collect(it)
 		return nil
 	}
+	if u.limiter != nil {
+		u.limiter.touch(it, u.now)
+	}
 	return it
+}
+
+// collect removes an item that has expired. That is not the unit's caller's
+// doing.
+func (u *unit) collect(it *item) {
+	u.expired.Add(1)
+	u.discard(it)
 }

@@ -7,12 +7,15 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"unsafe"
 
 	"hyperlocal/cache"
 )
 
-// entryOverhead is the estimate for an entry of a stream beside its fields.
-const entryOverhead = 48
+const (
+	streamSize = int64(unsafe.Sizeof(stream{}))
+	entrySize  = int64(unsafe.Sizeof(streamEntry{}))
+)
 
 // stream is an append-only log. It outlives its last entry, since the last id
 // must not come back.
@@ -20,7 +23,7 @@ type stream struct {
 	entries []streamEntry // entries[head:] are live
 	head    int
 	last    streamID
-	bytes   int64
+	bytes   int64 // of what is packed
 }
 
 // streamEntry holds its fields packed into one string (see packFields): one
@@ -33,7 +36,7 @@ type streamEntry struct {
 func newStream() *stream { return &stream{} }
 
 func (*stream) typeName() string { return "stream" }
-func (s *stream) memory() int64  { return s.bytes }
+func (s *stream) memory() int64  { return streamSize + entrySize*int64(cap(s.entries)) + s.bytes }
 func (*stream) vacant() bool     { return false }
 func (s *stream) len() int       { return len(s.entries) - s.head }
 
@@ -83,13 +86,13 @@ func (s *stream) add(id streamID, packed string) {
 	}
 	s.entries = append(s.entries, streamEntry{id, packed})
 	s.last = id
-	s.bytes += entryOverhead + int64(len(packed))
+	s.bytes += allocated(len(packed))
 }
 
 // trim removes the oldest entries before index n of the live ones.
 func (s *stream) trim(n int) {
 	for i := s.head; i < s.head+n; i++ {
-		s.bytes -= entryOverhead + int64(len(s.entries[i].packed))
+		s.bytes -= allocated(len(s.entries[i].packed))
 		s.entries[i] = streamEntry{}
 	}
 	s.head += n
@@ -98,11 +101,12 @@ func (s *stream) trim(n int) {
 	}
 }
 
-// compact moves the live entries to the front.
+// compact moves the live entries to the front, or to less memory if most of it
+// is unused.
 func (s *stream) compact() {
 	n := copy(s.entries, s.entries[s.head:])
 	clear(s.entries[n:])
-	s.entries = s.entries[:n]
+	s.entries = shrunk(s.entries[:n])
 	s.head = 0
 }
 

@@ -121,6 +121,9 @@ func (u *unit) xadd(key, spec string, maxLen int, fields []cache.Field) (string,
 
 // xappend adds an entry whose fields are packed, and keeps them.
 func (u *unit) xappend(key string, id streamID, packed string) error {
+	if err := u.grow(); err != nil {
+		return err
+	}
 	it, st, err := reach[*stream](u, key)
 	if err != nil {
 		return err

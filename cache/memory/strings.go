@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"unsafe"
 
 	"hyperlocal/cache"
 )
@@ -17,8 +18,10 @@ var (
 type text struct{ s string }
 
 func (*text) typeName() string { return "string" }
-func (t *text) memory() int64  { return int64(len(t.s)) }
+func (t *text) memory() int64  { return textSize + allocated(len(t.s)) }
 func (*text) vacant() bool     { return false }
+
+const textSize = int64(unsafe.Sizeof(text{}))
 
 // Set reports whether it wrote: false only with NX or XX.
 func (e *Engine) Set(ctx context.Context, key, value string, opt cache.SetOptions) (bool, error) {
@@ -70,13 +73,18 @@ func (u *unit) set(key, value string, opt cache.SetOptions) (bool, error) {
 	if opt.NX && it != nil || opt.XX && it == nil {
 		return false, nil
 	}
-	u.putText(key, value, u.deadline(opt.TTL))
+	if err := u.putText(key, value, u.deadline(opt.TTL)); err != nil {
+		return false, err
+	}
 	return true, nil
 }
 
 // putText makes key a string whatever it was before, to expire at expireAt in
 // ms since 1970, or never if that is 0.
-func (u *unit) putText(key, value string, expireAt int64) {
+func (u *unit) putText(key, value string, expireAt int64) error {
+	if err := u.grow(); err != nil {
+		return err
+	}
 	t := &text{s: strings.Clone(value)}
 	it := u.keys[key]
 	if it != nil {
@@ -89,11 +97,12 @@ func (u *unit) putText(key, value string, expireAt int64) {
 		it = u.insert(key, t)
 	}
 	it.value = t
-	u.expiry.set(it, expireAt)
+	u.schedule(it, expireAt)
 	if u.records() {
 		u.effects.set(key, expireAt, value)
 	}
 	u.settle(it)
+	return nil
 }
 
 func (u *unit) incrBy(key string, delta int64) (int64, error) {
@@ -109,6 +118,8 @@ func (u *unit) incrBy(key string, delta int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	u.putText(key, s, expireAt)
+	if err := u.putText(key, s, expireAt); err != nil {
+		return 0, err
+	}
 	return n, nil
 }

@@ -13,6 +13,8 @@ type unit struct {
 	reader
 	journaled    bool // there is a journal
 	durability   cache.Durability
+	full         bool    // the data set was above its limit before: see grow
+	changed      bool    // the unit's caller has changed something
 	effects      effects // for the journal; reused
 	publications []*publication
 	scratch      []byte // for building values; reused
@@ -23,6 +25,7 @@ func (s *shard) begin(journaled bool, d cache.Durability, now int64) *unit {
 	u := &s.unit
 	u.reader = reader{shard: s, now: now}
 	u.journaled, u.durability = journaled, d
+	u.full, u.changed = false, false
 	u.effects.reset()
 	u.publications = nil
 	return u
@@ -64,11 +67,13 @@ func apply[T any](ctx context.Context, e *Engine, key string, fn func(u *unit) (
 	if err := e.admit(ctx); err != nil {
 		return v, nil, err
 	}
+	full := e.makeRoom()
 	s := e.shardOf(key)
 	if err := s.lock(ctx); err != nil {
 		return v, nil, err
 	}
 	u := s.begin(e.journal != nil, e.durability, e.nowMS())
+	u.full = full
 	defer func() { b = e.commit(u) }()
 	v, err = fn(u)
 	return v, nil, err
@@ -88,6 +93,7 @@ func (e *Engine) admit(ctx context.Context) error {
 // long as what it may have read is not on disk.
 func (db *database) commit(u *unit) *batch {
 	s, publications := u.shard, u.publications
+	s.count()
 	wait := u.durability == cache.Always || len(publications) > 0 && s.queued.Load() > 0
 	if db.journal != nil && (wait || len(u.effects.b) > 0) {
 		b := db.journal.append(s, u.effects.b, wait, publications)

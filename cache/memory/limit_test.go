@@ -1,0 +1,254 @@
+package memory
+
+import (
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"hyperlocal/cache"
+)
+
+func stats(t testing.TB, e *Engine) cache.Stats {
+	t.Helper()
+	st, err := e.Stats(ctx)
+	require.NoError(t, err)
+	return st
+}
+
+func set(t testing.TB, e *Engine, key, value string) {
+	t.Helper()
+	_, err := e.Set(ctx, key, value, cache.SetOptions{})
+	require.NoError(t, err)
+}
+
+// used compares the limiter's running total with the shards.
+func requireCounted(t testing.TB, e *Engine) {
+	t.Helper()
+	require.Equal(t, stats(t, e).Bytes, e.limiter.used.Load())
+}
+
+// fillUp writes strings until the engine refuses one.
+func fillUp(t testing.TB, e *Engine, prefix string) (n int) {
+	t.Helper()
+	for {
+		_, err := e.Set(ctx, fmt.Sprint(prefix, n), "some value", cache.SetOptions{})
+		if err != nil {
+			require.ErrorIs(t, err, cache.ErrOutOfMemory)
+			return n
+		}
+		n++
+	}
+}
+
+var (
+	growing = &cache.Script{Name: "growing", Go: func(tx cache.Tx, keys, _ []string) cache.Value {
+		tx.HSet(keys[0], "new", "x")
+		tx.Del(keys[0])
+		return cache.Int(1)
+	}}
+	writtenBefore = &cache.Script{Name: "written before", Go: func(tx cache.Tx, keys, _ []string) cache.Value {
+		tx.HDel(keys[0], "f")
+		tx.HSet(keys[0], "new", "x")
+		return cache.Int(tx.HLen(keys[0]))
+	}}
+	allowed = &cache.Script{Name: "allowed", AllowOOM: true, Go: growing.Go}
+)
+
+// Without room, what grows is refused before it changes anything, and what does
+// not goes on.
+func TestNoEviction(t *testing.T) {
+	e := open(t, Options{MaxMemory: 1 << 20})
+	fields := []cache.Field{{Name: "f", Value: "1"}, {Name: "g", Value: "2"}, {Name: "h", Value: "3"}}
+	_, err := e.HSet(ctx, "hash", fields...)
+	require.NoError(t, err)
+	_, err = e.ZAdd(ctx, "zset", cache.Member{Name: "m", Score: 1}, cache.Member{Name: "n", Score: 2})
+	require.NoError(t, err)
+	_, err = e.XAdd(ctx, "stream", "1-1", cache.Trim{}, fields...)
+	require.NoError(t, err)
+	set(t, e, "text", "7")
+	require.Greater(t, fillUp(t, e, "fill:"), 1000)
+	requireCounted(t, e)
+
+	before := state(t, e)
+	for name, write := range map[string]func() error{
+		"set":     func() error { _, err := e.Set(ctx, "text", "8", cache.SetOptions{}); return err },
+		"incrby":  func() error { _, err := e.IncrBy(ctx, "text", 1); return err },
+		"hset":    func() error { _, err := e.HSet(ctx, "hash", cache.Field{Name: "f", Value: "9"}); return err },
+		"hincrby": func() error { _, err := e.HIncrBy(ctx, "hash", "f", 1); return err },
+		"zadd":    func() error { _, err := e.ZAdd(ctx, "zset", cache.Member{Name: "m", Score: 9}); return err },
+		"xadd":    func() error { _, err := e.XAdd(ctx, "stream", "*", cache.Trim{}, fields...); return err },
+		"script":  func() error { _, err := e.Run(ctx, growing, []string{"hash"}, nil); return err },
+	} {
+		require.ErrorIs(t, write(), cache.ErrOutOfMemory, name)
+	}
+	require.Equal(t, before, state(t, e))
+
+	for name, write := range map[string]func() (int64, error){
+		"hdel":  func() (int64, error) { return e.HDel(ctx, "hash", "g") },
+		"zrem":  func() (int64, error) { return e.ZRem(ctx, "zset", "n") },
+		"xtrim": func() (int64, error) { return e.XTrim(ctx, "stream", cache.Trim{MinID: "2-0"}) },
+		"del":   func() (int64, error) { return e.Del(ctx, "fill:0") },
+		"expire": func() (int64, error) {
+			_, err := e.Expire(ctx, "fill:1", wait, 0)
+			return 1, err
+		},
+		"publish": func() (int64, error) { n, err := e.Publish(ctx, "channel", "x"); return n + 1, err },
+	} {
+		fillUp(t, e, "again:"+name)
+		n, err := write()
+		require.NoError(t, err, name)
+		require.EqualValues(t, 1, n, name)
+	}
+
+	fillUp(t, e, "more:")
+	v, err := e.Run(ctx, writtenBefore, []string{"hash"}, nil)
+	require.NoError(t, err, "a script that has written is not stopped half way")
+	require.Equal(t, cache.Int(2), v)
+	fillUp(t, e, "more:")
+	_, err = e.Run(ctx, allowed, []string{"hash"}, nil)
+	require.NoError(t, err)
+
+	for i := range 100 {
+		_, err := e.Del(ctx, fmt.Sprint("fill:", i))
+		require.NoError(t, err)
+	}
+	set(t, e, "room again", "x")
+	requireCounted(t, e)
+}
+
+// However large the writes are, the data set stays within the bound that the
+// limiter states, and the total it goes by is right.
+func TestEvictionKeepsTheLimit(t *testing.T) {
+	for _, policy := range []Policy{AllKeysLRU, AllKeysLFU, VolatileLRU, VolatileTTL} {
+		t.Run(policy.String(), func(t *testing.T) {
+			rapid.Check(t, func(rt *rapid.T) {
+				const limit = 512 << 10
+				e := open(t, Options{MaxMemory: limit, Policy: policy})
+				defer e.Close()
+				largest := rapid.SampledFrom([]int{10, 1000, 100_000}).Draw(rt, "largest value")
+				value := strings.Repeat("x", largest)
+				for i := range 300 {
+					n := rapid.IntRange(0, largest).Draw(rt, "size")
+					_, err := e.Set(ctx, fmt.Sprint(i%7, ":", i), value[:n], cache.SetOptions{TTL: wait})
+					require.NoError(rt, err)
+					require.LessOrEqual(rt, stats(t, e).Bytes, limit+e.limiter.slack+2*int64(largest)+1000)
+				}
+				requireCounted(t, e)
+			})
+		})
+	}
+}
+
+// Kept keys never go, and once there are only such, growing writes are refused.
+func TestKeep(t *testing.T) {
+	for _, policy := range []Policy{AllKeysLRU, AllKeysLFU, VolatileLRU, VolatileTTL} {
+		t.Run(policy.String(), func(t *testing.T) {
+			e := open(t, Options{MaxMemory: 1 << 20, Policy: policy, Keep: []string{"stock:", "order:"}})
+			kept := 0
+			keep := func() error {
+				key := fmt.Sprint([]string{"stock:", "order:"}[kept%2], kept)
+				if _, err := e.Set(ctx, key, "true", cache.SetOptions{TTL: wait}); err != nil {
+					return err
+				}
+				kept++
+				return nil
+			}
+			for range 500 {
+				require.NoError(t, keep())
+			}
+			for i := range 20_000 {
+				_, err := e.Set(ctx, fmt.Sprint("cache:", i), "a copy", cache.SetOptions{TTL: wait})
+				require.NoError(t, err)
+			}
+			st := stats(t, e)
+			require.Positive(t, st.Evicted)
+			require.EqualValues(t, 20_000+kept, st.Evicted+st.Keys)
+
+			var err error
+			for err == nil {
+				err = keep()
+			}
+			require.ErrorIs(t, err, cache.ErrOutOfMemory)
+			for i := range kept {
+				n, err := e.Exists(ctx, fmt.Sprint([]string{"stock:", "order:"}[i%2], i))
+				require.NoError(t, err)
+				require.EqualValues(t, 1, n, i)
+			}
+			require.EqualValues(t, kept, stats(t, e).Keys, "all others went first")
+			requireCounted(t, e)
+		})
+	}
+}
+
+// With a volatile policy, keys without a time to live stay.
+func TestVolatilePolicyTakesVolatileKeysOnly(t *testing.T) {
+	e := open(t, Options{MaxMemory: 1 << 20, Policy: VolatileLRU})
+	for i := range 100 {
+		set(t, e, fmt.Sprint("stays:", i), "x")
+		_, err := e.Set(ctx, fmt.Sprint("goes:", i), "x", cache.SetOptions{TTL: wait})
+		require.NoError(t, err)
+	}
+	_, err := e.Set(ctx, "made to stay", "x", cache.SetOptions{TTL: wait})
+	require.NoError(t, err)
+	set(t, e, "made to stay", "x")
+	set(t, e, "made to go", "x")
+	_, err = e.Expire(ctx, "made to go", wait, 0)
+	require.NoError(t, err)
+	filled := fillUp(t, e, "stays, too:")
+	st := stats(t, e)
+	require.EqualValues(t, 101, st.Evicted)
+	require.EqualValues(t, 100+1+filled, st.Keys)
+}
+
+// What was evicted does not come back with a restart, and what is loaded is
+// within the limit after the next writes.
+func TestEvictedKeysStayAway(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir, MaxMemory: 1 << 20, Policy: AllKeysLRU})
+	for i := range 20_000 {
+		set(t, e, fmt.Sprint("cache:", i), "a copy")
+	}
+	require.Positive(t, stats(t, e).Evicted)
+	require.NoError(t, e.Close())
+	want := state(t, e)
+
+	reopened := open(t, Options{Dir: dir})
+	require.True(t, maps.Equal(want, state(t, reopened)))
+	require.NoError(t, reopened.Close())
+
+	smaller := open(t, Options{Dir: dir, MaxMemory: 512 << 10, Policy: AllKeysLFU})
+	requireCounted(t, smaller)
+	set(t, smaller, "one more", "x")
+	st := stats(t, smaller)
+	require.LessOrEqual(t, st.Bytes, int64(512<<10)+smaller.limiter.slack+1000)
+	require.EqualValues(t, len(want)+1, st.Keys+st.Evicted)
+}
+
+func TestCounters(t *testing.T) {
+	e := open(t, Options{})
+	set(t, e, "there", "x")
+	before := stats(t, e)
+	for range 3 {
+		_, err := e.Get(ctx, "there")
+		require.NoError(t, err)
+	}
+	_, err := e.MGet(ctx, "there", "not there", "not there either")
+	require.NoError(t, err)
+	after := stats(t, e)
+	require.EqualValues(t, 4, after.Hits-before.Hits)
+	require.EqualValues(t, 2, after.Misses-before.Misses)
+}
+
+func TestParsePolicy(t *testing.T) {
+	for _, p := range []Policy{NoEviction, AllKeysLRU, AllKeysLFU, VolatileLRU, VolatileTTL} {
+		parsed, err := ParsePolicy(p.String())
+		require.NoError(t, err)
+		require.Equal(t, p, parsed)
+	}
+	_, err := ParsePolicy("allkeys-random")
+	require.ErrorContains(t, err, "want one of noeviction, allkeys-lru")
+}

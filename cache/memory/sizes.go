@@ -1,0 +1,67 @@
+package memory
+
+import "math/bits"
+
+// What Go's allocator takes for an object is its size rounded up to a class.
+// The classes are asked of the runtime itself, which rounds the capacity of a
+// slice up to them.
+const (
+	maxClass = 32 << 10 // larger objects are whole pages
+	pageSize = 8 << 10
+)
+
+var sizeClass = func() (classes [maxClass/8 + 1]uint16) {
+	buffer := make([]byte, maxClass)
+	for size := 1; size <= maxClass; {
+		class := cap(append([]byte(nil), buffer[:size]...))
+		for ; size <= class; size++ {
+			classes[(size+7)/8] = uint16(class)
+		}
+	}
+	return classes
+}()
+
+// allocated is what an object of n bytes takes. Small ones without pointers
+// share blocks.
+func allocated(n int) int64 {
+	switch {
+	case n < 16:
+		return int64(n)
+	case n <= maxClass:
+		return int64(sizeClass[(n+7)/8])
+	}
+	return int64(n+pageSize-1) &^ (pageSize - 1)
+}
+
+// What a map from string to pointer takes in Go's runtime (internal/runtime/maps
+// describes it): slots of 24 bytes in groups of 8 with 8 bytes of control,
+// tables of at most 1024 slots, seven eighths full before they double or split.
+const (
+	groupSlots = 8
+	groupBytes = 8 + groupSlots*24
+	tableSlots = 1024
+	tableFull  = tableSlots / 8 * 7
+)
+
+// mapBytes is what such a map takes that has held n keys. It never gets
+// smaller.
+func mapBytes(n int) int64 {
+	if n <= tableFull {
+		slots := groupSlots
+		for n > groupSlots && slots/8*7 < n {
+			slots *= 2
+		}
+		return allocated(slots / groupSlots * groupBytes)
+	}
+	table := allocated(tableSlots / groupSlots * groupBytes)
+	tables := 1 << bits.Len(uint((n-1)/tableFull)) // as if all were equally full
+	return int64(tables) * table
+}
+
+// shrunk returns s in less memory if most of it is unused.
+func shrunk[T any](s []T) []T {
+	if cap(s) < 64 || len(s) > cap(s)/4 {
+		return s
+	}
+	return append(make([]T, 0, 2*len(s)), s...)
+}
