@@ -34,7 +34,8 @@ type client struct {
 	// sub is made by the first subscription, and stays.
 	sub *subscriber
 
-	fields []cache.Field // for building calls; reused
+	fields    []cache.Field // for building calls; reused
+	published int           // messages
 
 	lastCommand atomic.Pointer[command]
 	lastActive  atomic.Int64 // ms since 1970

@@ -88,11 +88,12 @@ type Server struct {
 	answered atomic.Int64 // commands since the start
 	blocked  atomic.Int64 // clients in a blocking command
 
-	mu       sync.Mutex
-	clients  map[*client]struct{}
-	listener net.Listener
-	port     int
-	closed   bool
+	mu        sync.Mutex
+	clients   map[*client]struct{}
+	listening map[cache.Subscription]struct{}
+	listener  net.Listener
+	port      int
+	closed    bool
 }
 
 // New makes a server for an engine, which it does not close.
@@ -105,7 +106,7 @@ func New(engine cache.Engine, opt Options) *Server {
 	_, _ = rand.Read(id) // never fails
 	s := &Server{
 		engine: engine, opt: opt, commands: newTable(), started: time.Now(), runID: hex.EncodeToString(id),
-		clients: map[*client]struct{}{},
+		clients: map[*client]struct{}{}, listening: map[cache.Subscription]struct{}{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	return s

@@ -59,6 +59,9 @@ func (c *client) subscriber() (*subscriber, error) {
 	}
 	s.out.resp3 = c.w.resp3
 	c.sub = s
+	c.srv.mu.Lock()
+	c.srv.listening[sub] = struct{}{}
+	c.srv.mu.Unlock()
 	s.wg.Go(s.listen)
 	s.wg.Go(s.deliver)
 	return s, nil
@@ -69,6 +72,9 @@ func (s *subscriber) close() {
 	s.mu.Lock()
 	s.ending = true
 	s.mu.Unlock()
+	s.c.srv.mu.Lock()
+	delete(s.c.srv.listening, s.sub)
+	s.c.srv.mu.Unlock()
 	_ = s.sub.Close() // of a subscription that has ended already there is nothing to tell
 	s.rouse()
 	s.wg.Wait()
