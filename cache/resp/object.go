@@ -2,13 +2,15 @@ package resp
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"hyperlocal/cache"
 )
 
 // What an engine may tell of a key beyond the contract. None of it counts as a
-// use of the key. They are not ok for a missing key.
+// use of the key. They are not ok for a missing key, and errors.ErrUnsupported
+// where the engine does not keep track of it.
 type (
 	sizer interface {
 		// MemoryUsage is the bytes that the engine counts for a key.
@@ -66,7 +68,7 @@ func (c *client) countIf(n int64, ok bool, err error) error {
 	return c.count(n, err)
 }
 
-const errNotTracked = refusal("ERR this engine does not keep track of it")
+const errNotTracked = refusal("ERR it is not kept track of under this eviction policy")
 
 func objectIdleTime(c *client, args []string) error {
 	e, ok := c.srv.engine.(idler)
@@ -74,6 +76,9 @@ func objectIdleTime(c *client, args []string) error {
 		return errNotTracked
 	}
 	d, ok, err := e.IdleTime(c.life, args[0])
+	if errors.Is(err, errors.ErrUnsupported) {
+		return errNotTracked
+	}
 	return c.countIf(int64(d/time.Second), ok, err)
 }
 
@@ -83,6 +88,9 @@ func objectFreq(c *client, args []string) error {
 		return errNotTracked
 	}
 	n, ok, err := e.Frequency(c.life, args[0])
+	if errors.Is(err, errors.ErrUnsupported) {
+		return errNotTracked
+	}
 	return c.countIf(n, ok, err)
 }
 
