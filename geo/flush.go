@@ -6,6 +6,7 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"math"
+	"strconv"
 	"sync"
 	"time"
 
@@ -196,6 +197,31 @@ func (fl *Flusher) closedBy() float64 {
 	return float64(fl.fleet.nowMS() - fl.fleet.bucketMS - fl.grace.Milliseconds())
 }
 
+// claimScript sets a key that is missing, for so many ms or, with 0, for ever,
+// and answers whether it did. It runs at the memory limit, too, since making
+// room begins with it.
+var claimScript = &cache.Script{
+	Name:     "claim",
+	AllowOOM: true,
+	Lua: `if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
+redis.call('SET', KEYS[1], ARGV[1])
+if ARGV[2] ~= '0' then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 1`,
+	Go: func(tx cache.Tx, keys, args []string) cache.Value {
+		if tx.Exists(keys[0]) {
+			return cache.Int(0)
+		}
+		ms, _ := strconv.ParseInt(args[1], 10, 64) // claim wrote it
+		tx.Set(keys[0], args[0], time.Duration(ms)*time.Millisecond)
+		return cache.Int(1)
+	},
+}
+
+func claim(ctx context.Context, e cache.Engine, key, value string, ttl time.Duration) (ours bool, err error) {
+	v, err := e.Run(ctx, claimScript, []string{key}, []string{value, strconv.FormatInt(ttl.Milliseconds(), 10)})
+	return v.Int == 1, err
+}
+
 // releaseScript gives a lease up, if it is still ours.
 var releaseScript = &cache.Script{
 	Name: "release",
@@ -214,7 +240,7 @@ return 0`,
 // lease saves work, no more: it may expire while we work, and nothing breaks.
 func (fl *Flusher) flushLeased(ctx context.Context, k *zoneKeys) error {
 	e := fl.fleet.engine
-	ours, err := e.Set(ctx, k.lease, fl.owner, cache.SetOptions{NX: true, TTL: fl.every})
+	ours, err := claim(ctx, e, k.lease, fl.owner, fl.every)
 	if err != nil {
 		return fmt.Errorf("flush zone %s: %w", k.id, fl.failed(err))
 	}

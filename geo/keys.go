@@ -38,6 +38,10 @@ type bucketKey struct {
 	key   string
 }
 
+// KeyPrefixes are how the keys of this package begin. They are the truth about
+// the fleet: buckets until the database has them, and where everybody is now.
+func KeyPrefixes() []string { return []string{"drivers:", driverPrefix, "flush:{"} }
+
 const (
 	zonesKey     = "drivers:zones"
 	driverPrefix = "driver:"

@@ -27,19 +27,9 @@ import (
 //go:embed leave.lua
 var leaveLua string
 
-// leaveScript takes drivers out of a zone for another.
-var leaveScript = &cache.Script{Name: "leave", Lua: leaveLua, Go: leaveTwin}
-
-// pointScript sets driver:<id>. It is a script so that many drivers' make one
-// round trip.
-var pointScript = &cache.Script{
-	Name: "point",
-	Lua:  `redis.call('SET', KEYS[1], ARGV[1]) return 1`,
-	Go: func(tx cache.Tx, keys, args []string) cache.Value {
-		tx.Set(keys[0], args[0], 0)
-		return cache.Int(1)
-	},
-}
+// leaveScript takes drivers out of a zone for another, whose record is written:
+// that is not left half done, even at the memory limit.
+var leaveScript = &cache.Script{Name: "leave", Lua: leaveLua, Go: leaveTwin, AllowOOM: true}
 
 // signpostTTL is how long an old zone tells where a driver went, in ms.
 const signpostTTL = 10 * 60 * 1000
@@ -339,7 +329,7 @@ func (f *Fleet) leave(ctx context.Context, drivers []driver, moves []move, ties 
 func (f *Fleet) point(ctx context.Context, drivers []driver, moves []move) error {
 	calls := make([]cache.Call, len(moves))
 	for i, m := range moves {
-		calls[i] = cache.Call{Script: pointScript, Keys: []string{driverPrefix + drivers[m.driver].id}, Args: []string{m.to}}
+		calls[i] = cache.Call{Script: cache.SetScript, Keys: []string{driverPrefix + drivers[m.driver].id}, Args: []string{m.to}}
 	}
 	for i, r := range f.engine.RunAll(ctx, calls) {
 		if r.Err != nil {

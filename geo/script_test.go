@@ -31,11 +31,17 @@ func TestScriptsAgree(t *testing.T) {
 
 func TestSmallScriptsAgree(t *testing.T) {
 	memory, redis := enginetest.Memory(t), enginetest.Redis(t)
-	for _, s := range []*cache.Script{pointScript, releaseScript} {
+	for _, s := range []*cache.Script{cache.SetScript, releaseScript} {
 		enginetest.CompareTwins(t, s, func(rt *rapid.T, tag string) (keys, args []string) {
 			return []string{enginetest.Key(tag, "k")}, []string{rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "value")}
 		}, memory, redis)
 	}
+}
+
+func TestClaimAgrees(t *testing.T) {
+	enginetest.CompareTwins(t, claimScript, func(rt *rapid.T, tag string) (keys, args []string) {
+		return []string{enginetest.Key(tag, "k")}, []string{"owner", rapid.SampledFrom([]string{"0", "60000"}).Draw(rt, "ms")}
+	}, enginetest.Memory(t), enginetest.Redis(t))
 }
 
 var (

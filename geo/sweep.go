@@ -141,7 +141,7 @@ func (f *Fleet) dropPointers(ctx context.Context, k *zoneKeys, names []cache.Val
 	}
 	for i, last := range lasts {
 		if len(last.Str) == fixSize {
-			if _, err := f.engine.Set(ctx, dropped[i], k.id, cache.SetOptions{NX: true}); err != nil {
+			if _, err := claim(ctx, f.engine, dropped[i], k.id, 0); err != nil {
 				return err
 			}
 		}

@@ -88,7 +88,7 @@ func (inv *Inventory) drainOnce(ctx context.Context) (n int, more bool, err erro
 		return 0, false, errors.Join(broken...)
 	}
 
-	if _, err := inv.durable.Set(ctx, keyDrained, decimal(inv.nowMS()), cache.SetOptions{}); err != nil {
+	if _, err := inv.durable.Run(ctx, cache.SetScript, []string{keyDrained}, []string{decimal(inv.nowMS())}); err != nil {
 		return 0, false, err
 	}
 	if err := inv.db.AppendMovements(ctx, rows); err != nil {

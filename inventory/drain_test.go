@@ -104,11 +104,11 @@ func (h *hooked) XTrim(ctx context.Context, key string, trim cache.Trim) (int64,
 	return h.Engine.XTrim(ctx, key, trim)
 }
 
-func (h *hooked) Set(ctx context.Context, key, value string, opt cache.SetOptions) (bool, error) {
-	if h.set != nil {
-		return false, h.set
+func (h *hooked) Run(ctx context.Context, s *cache.Script, keys, args []string) (cache.Value, error) {
+	if h.set != nil && s == cache.SetScript {
+		return cache.Value{}, h.set
 	}
-	return h.Engine.Set(ctx, key, value, opt)
+	return h.Engine.Run(ctx, s, keys, args)
 }
 
 // Between the ledger's write and the stream's the process dies, or the engine

@@ -19,6 +19,10 @@ func keyIdempotency(store, key string) string {
 	return keyStock(store) + ":idem:" + key // string: fingerprint and answer of a request
 }
 
+// KeyPrefixes are how the keys of this package begin. They are the truth about
+// stock and reservations: nothing else has it.
+func KeyPrefixes() []string { return []string{"store:{", "stores:", "inventory:"} }
+
 // ChannelStock is the channel on which a store's changes of available stock are
 // published, as JSON:
 //

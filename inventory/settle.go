@@ -62,8 +62,9 @@ func (inv *Inventory) settle(ctx context.Context, id string, to State) (Reservat
 }
 
 // settleScript answers "done" with state, order, expiry and lines, or
-// "missing".
-var settleScript = &cache.Script{Name: "inventory_settle", Lua: recordLua + settleLua, Go: settleTwin}
+// "missing". It runs at the memory limit, too: a closed reservation is forgotten
+// soon, and its movements once they are drained.
+var settleScript = &cache.Script{Name: "inventory_settle", Lua: recordLua + settleLua, Go: settleTwin, AllowOOM: true}
 
 //go:embed settle.lua
 var settleLua string

@@ -83,7 +83,7 @@ func (o *Orders) drainOnce(ctx context.Context) (n int, more bool, err error) {
 			return 0, false, err
 		}
 	}
-	if _, err := o.durable.Set(ctx, keyDrained, decimal(o.nowMS()), cache.SetOptions{}); err != nil {
+	if _, err := o.durable.Run(ctx, cache.SetScript, []string{keyDrained}, []string{decimal(o.nowMS())}); err != nil {
 		return 0, false, err
 	}
 	for i, m := range marks {

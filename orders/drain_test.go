@@ -137,12 +137,14 @@ type stepping struct {
 
 func (e *stepping) Durable(cache.Durability) cache.Engine { return e }
 
-func (e *stepping) Set(ctx context.Context, key, value string, opt cache.SetOptions) (bool, error) {
-	if e.fail != nil {
-		return false, e.fail
+func (e *stepping) Run(ctx context.Context, s *cache.Script, keys, args []string) (cache.Value, error) {
+	if s == cache.SetScript {
+		if e.fail != nil {
+			return cache.Value{}, e.fail
+		}
+		e.step()
 	}
-	e.step()
-	return e.Engine.Set(ctx, key, value, opt)
+	return e.Engine.Run(ctx, s, keys, args)
 }
 
 // An order that takes a step while it is being written stays in the outbox.

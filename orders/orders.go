@@ -119,6 +119,10 @@ const (
 func keyOrder(id string) string  { return "order:{" + id + "}" }        // hash
 func keyEvents(id string) string { return "order_events:{" + id + "}" } // stream
 
+// KeyPrefixes are how the keys of this package begin. They are the truth about
+// orders until the database has it.
+func KeyPrefixes() []string { return []string{"order:{", "order_events:{", "orders:"} }
+
 // Channel is the channel on which the steps of an order are published, as JSON:
 //
 //	{"order_id":"56789","seq":4,"ts":1700000000000,"status":"picked_up","driver_id":"d7","note":"…"}

@@ -36,7 +36,8 @@ var refusals = []struct {
 	{persist.ErrNotFound, problem.NotFound},
 	{cache.ErrUnavailable, problem.Unavailable.WithDetail("the engine does not answer")},
 	{cache.ErrNotDurable, problem.Unavailable.WithDetail("the engine cannot write to its disk")},
-	{cache.ErrOutOfMemory, problem.New(http.StatusInsufficientStorage, "out-of-memory", "The engine's memory limit is reached")},
+	{cache.ErrOutOfMemory, problem.New(http.StatusInsufficientStorage, "out-of-memory", "The engine's memory limit is reached").
+		WithDetail("what would take more memory is refused; reads go on").RetryAfter(10 * time.Second)},
 	{persist.ErrUnavailable, problem.Unavailable.WithDetail("the database does not answer")},
 	{context.DeadlineExceeded, problem.Unavailable.WithDetail("it took too long")},
 	{context.Canceled, problem.New(499, "cancelled", "The client closed the request")},

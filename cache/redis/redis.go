@@ -130,24 +130,38 @@ func (e *Engine) Ping(ctx context.Context) error {
 	return fail("PING", "", e.do(ctx, e.client.B().Ping().Build()).Error())
 }
 
-// Stats reports the keys of the selected database and the bytes the server
-// attributes to the data of all its databases (used_memory_dataset).
+// Stats reports the keys of the selected database, and of all databases
+// together the bytes that the server attributes to their data
+// (used_memory_dataset) and what it has counted.
 func (e *Engine) Stats(ctx context.Context) (cache.Stats, error) {
 	b := e.client.B()
-	replies := e.doMulti(ctx, b.Dbsize().Build(), b.Info().Section("memory").Build())
+	replies := e.doMulti(ctx, b.Dbsize().Build(), b.Info().Section("memory").Build(), b.Info().Section("stats").Build())
 	keys, err := replies[0].ToInt64()
 	if err != nil {
 		return cache.Stats{}, fail("DBSIZE", "", err)
 	}
-	info, err := replies[1].ToString()
-	if err != nil {
-		return cache.Stats{}, fail("INFO", "memory", err)
+	st := cache.Stats{Keys: keys}
+	for _, of := range []struct {
+		reply   rueidis.RedisResult
+		section string
+		name    string
+		to      *int64
+	}{
+		{replies[1], "memory", "used_memory_dataset", &st.Bytes},
+		{replies[2], "stats", "keyspace_hits", &st.Hits},
+		{replies[2], "stats", "keyspace_misses", &st.Misses},
+		{replies[2], "stats", "expired_keys", &st.Expired},
+		{replies[2], "stats", "evicted_keys", &st.Evicted},
+	} {
+		info, err := of.reply.ToString()
+		if err != nil {
+			return cache.Stats{}, fail("INFO", of.section, err)
+		}
+		if *of.to, err = infoInt(info, of.name); err != nil {
+			return cache.Stats{}, refuse("INFO", of.section, err)
+		}
 	}
-	size, err := infoInt(info, "used_memory_dataset")
-	if err != nil {
-		return cache.Stats{}, refuse("INFO", "memory", err)
-	}
-	return cache.Stats{Keys: keys, Bytes: size}, nil
+	return st, nil
 }
 
 // infoInt finds a number in the text of INFO, whose lines are "name:value".

@@ -17,9 +17,17 @@ func (e *Engine) scriptHash(s *cache.Script) string {
 	if h, ok := e.hashes.Load(s); ok {
 		return h.(string)
 	}
-	sum := sha1.Sum([]byte(s.Lua)) //nolint:gosec // as above
+	sum := sha1.Sum([]byte(source(s))) //nolint:gosec // as above
 	h, _ := e.hashes.LoadOrStore(s, hex.EncodeToString(sum[:]))
 	return h.(string)
+}
+
+// source is what the server is given: the flags of a script are its first line.
+func source(s *cache.Script) string {
+	if s.AllowOOM {
+		return "#!lua flags=allow-oom\n" + s.Lua
+	}
+	return s.Lua
 }
 
 // byHash runs a script that the server should know already.
@@ -30,7 +38,7 @@ func (e *Engine) byHash(c cache.Call) rueidis.Completed {
 
 // bySource runs a script and teaches it to the server.
 func (e *Engine) bySource(c cache.Call) rueidis.Completed {
-	return e.client.B().Eval().Script(c.Script.Lua).
+	return e.client.B().Eval().Script(source(c.Script)).
 		Numkeys(int64(len(c.Keys))).Key(c.Keys...).Arg(c.Args...).Build()
 }
 

@@ -9,12 +9,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"hyperlocal/cache"
 	"hyperlocal/cache/memory"
 	"hyperlocal/cache/redis"
 	"hyperlocal/geo"
+	"hyperlocal/inventory"
+	"hyperlocal/orders"
 	"hyperlocal/persist"
 	"hyperlocal/persist/cassandra"
 	"hyperlocal/persist/sqlite"
@@ -25,10 +28,19 @@ func openEngine(ctx context.Context, c config, log *slog.Logger) (cache.Engine, 
 	scheme, _, _ := strings.Cut(c.Engine, ":")
 	switch {
 	case c.Engine == "memory":
-		e, err := memory.Open(memory.Options{Dir: filepath.Join(c.DataDir, "engine"), Logger: log})
+		limit, policy, err := c.memoryLimit()
+		if err != nil {
+			return nil, err
+		}
+		e, err := memory.Open(memory.Options{
+			Dir: filepath.Join(c.DataDir, "engine"), Logger: log,
+			MaxMemory: limit, Policy: policy,
+			Keep: slices.Concat(geo.KeyPrefixes(), inventory.KeyPrefixes(), orders.KeyPrefixes()),
+		})
 		if err != nil {
 			return nil, fmt.Errorf("--engine memory: %w", err)
 		}
+		limitHeap(limit)
 		return e, nil
 	case strings.HasPrefix(scheme, "redis"):
 		e, err := redis.Open(ctx, c.Engine, redis.Options{ClientName: "hyperlocal"})

@@ -37,6 +37,8 @@ type config struct {
 	Demo            bool          `koanf:"demo"`
 	DemoPartners    int           `koanf:"demo-partners"`
 	PprofAddr       string        `koanf:"pprof-addr"`
+	MaxMemory       string        `koanf:"max-memory"`
+	Eviction        string        `koanf:"eviction"`
 	RESPAddr        string        `koanf:"resp-addr"`
 	RESPPassword    string        `koanf:"resp-password"`
 	RESPReadOnly    bool          `koanf:"resp-read-only"`
@@ -50,6 +52,8 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("addr", "127.0.0.1:8080", "listen on this `host:port`; use :8080 to be reached from other machines")
 	f.String("data-dir", "data", "keep the memory engine's journal and the SQLite file in this `folder`")
 	f.String("engine", "memory", "`where` the live state is: memory, or redis://[user:password@]host:port[/db]")
+	f.String("max-memory", "", "let the memory engine's data take at most this `size`, such as 512MiB or 4GB (default no limit)")
+	f.String("eviction", "noeviction", "which of the keys that others keep here go above --max-memory: noeviction, allkeys-lru, allkeys-lfu, volatile-lru or volatile-ttl; stock, orders and the fleet never do")
 	f.String("store", "", "`where` the durable record is: sqlite:PATH, or cassandra://[user:password@]host[:port]/keyspace (default sqlite:DATA-DIR/hyperlocal.db)")
 	f.String("zones", "", "GeoJSON `file` of the zones' polygons; without it every geohash cell of 5 characters is a zone")
 	f.Duration("stale-after", time.Minute, "leave out drivers whose newest fix is older than this")
@@ -144,6 +148,9 @@ func (c config) check() error {
 	}
 	if c.DemoPartners < 1 || c.DemoPartners > 100_000 {
 		return fmt.Errorf("--demo-partners %d: must be between 1 and 100000", c.DemoPartners)
+	}
+	if _, _, err := c.memoryLimit(); err != nil {
+		return err
 	}
 	return c.checkRESP()
 }

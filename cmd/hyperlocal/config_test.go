@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
+
+	"hyperlocal/cache/memory"
 )
 
 func load(t *testing.T, args ...string) (config, error) {
@@ -26,6 +28,20 @@ func TestConfigDefaults(t *testing.T) {
 	require.Equal(t, "sqlite:data/hyperlocal.db", c.Store)
 	require.Equal(t, time.Minute, c.StaleAfter)
 	require.False(t, c.Demo)
+	limit, _, err := c.memoryLimit()
+	require.NoError(t, err)
+	require.Zero(t, limit)
+}
+
+func TestConfigMemoryLimit(t *testing.T) {
+	for size, want := range map[string]int64{"512MiB": 512 << 20, "4GB": 4_000_000_000, "1.5 gib": 3 << 29, "2097152": 2 << 20} {
+		c, err := load(t, "--max-memory", size, "--eviction", "volatile-ttl")
+		require.NoError(t, err)
+		limit, policy, err := c.memoryLimit()
+		require.NoError(t, err)
+		require.Equal(t, want, limit)
+		require.Equal(t, memory.VolatileTTL, policy)
+	}
 }
 
 func TestConfigOrder(t *testing.T) {
@@ -53,6 +69,13 @@ func TestConfigRefuses(t *testing.T) {
 	}{
 		"address without port": {args: []string{"--addr", "localhost"}, want: "--addr"},
 		"bucket of an hour":    {args: []string{"--bucket", "1h"}, want: "--bucket"},
+		"no size":              {args: []string{"--max-memory", "much"}, want: "--max-memory"},
+		"negative size":        {args: []string{"--max-memory", "-1GB"}, want: "--max-memory"},
+		"size out of range":    {args: []string{"--max-memory", "1000000EB"}, want: "--max-memory"},
+		"too small":            {args: []string{"--max-memory", "512"}, want: "at least 1MiB"},
+		"limit of a server":    {args: []string{"--max-memory", "1GB", "--engine", "redis://localhost"}, want: "maxmemory-policy"},
+		"unknown policy":       {args: []string{"--max-memory", "1GB", "--eviction", "random"}, want: "allkeys-lru"},
+		"policy without limit": {args: []string{"--eviction", "allkeys-lru"}, want: "needs --max-memory"},
 		"no partners":          {args: []string{"--demo-partners", "0"}, want: "--demo-partners"},
 		"file missing":         {args: []string{"--config", "/nowhere.yaml"}, want: "/nowhere.yaml"},
 		"misspelt variable":    {env: "HYPERLOCAL_STALE_AFTR", want: `"stale-aftr"`},

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"hyperlocal/cache"
 	"hyperlocal/geo"
 )
 
@@ -56,33 +57,50 @@ func newMetrics(p *parts) *prometheus.Registry {
 	counter("live_conflated_total", "Positions replaced by newer ones before a slow follower took them.", func() int64 { return p.hub.Stats().Conflated })
 	counter("live_closed_slow_total", "Followers closed because they did not keep up.", func() int64 { return p.hub.Stats().ClosedSlow })
 
-	reg.MustRegister(engineSize{p})
+	reg.MustRegister(engineStats{p})
 	return reg
 }
 
-// engineSize asks the engine once for both of its figures.
-type engineSize struct{ parts *parts }
+// engineStats asks the engine once for all of its figures.
+type engineStats struct{ parts *parts }
 
-var (
-	engineKeys  = prometheus.NewDesc("hyperlocal_engine_keys", "Keys in the engine.", nil, nil)
-	engineBytes = prometheus.NewDesc("hyperlocal_engine_bytes", "Bytes of memory that the engine attributes to its data.", nil, nil)
-)
-
-// Describe implements prometheus.Collector.
-func (engineSize) Describe(ch chan<- *prometheus.Desc) {
-	ch <- engineKeys
-	ch <- engineBytes
+// engineFigure is one thing that /metrics says of the engine.
+type engineFigure struct {
+	desc  *prometheus.Desc
+	kind  prometheus.ValueType
+	value func(cache.Stats) int64
 }
 
-// Collect implements prometheus.Collector. An engine that does not answer has
-// no size: the samples are missing.
-func (e engineSize) Collect(ch chan<- prometheus.Metric) {
+func newEngineFigure(name, help string, kind prometheus.ValueType, value func(cache.Stats) int64) engineFigure {
+	return engineFigure{prometheus.NewDesc("hyperlocal_engine_"+name, help, nil, nil), kind, value}
+}
+
+var engineFigures = []engineFigure{
+	newEngineFigure("keys", "Keys in the engine.", prometheus.GaugeValue, func(s cache.Stats) int64 { return s.Keys }),
+	newEngineFigure("bytes", "Bytes of memory that the engine attributes to its data.", prometheus.GaugeValue, func(s cache.Stats) int64 { return s.Bytes }),
+	newEngineFigure("hits_total", "Reads of a key that was there.", prometheus.CounterValue, func(s cache.Stats) int64 { return s.Hits }),
+	newEngineFigure("misses_total", "Reads of a key that was not there.", prometheus.CounterValue, func(s cache.Stats) int64 { return s.Misses }),
+	newEngineFigure("expired_total", "Keys that outlived their time to live.", prometheus.CounterValue, func(s cache.Stats) int64 { return s.Expired }),
+	newEngineFigure("evicted_total", "Keys that went to make room.", prometheus.CounterValue, func(s cache.Stats) int64 { return s.Evicted }),
+}
+
+// Describe implements prometheus.Collector.
+func (engineStats) Describe(ch chan<- *prometheus.Desc) {
+	for _, f := range engineFigures {
+		ch <- f.desc
+	}
+}
+
+// Collect implements prometheus.Collector. Of an engine that does not answer
+// the samples are missing.
+func (e engineStats) Collect(ch chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	s, err := e.parts.engine.Stats(ctx)
 	if err != nil {
 		return
 	}
-	ch <- prometheus.MustNewConstMetric(engineKeys, prometheus.GaugeValue, float64(s.Keys))
-	ch <- prometheus.MustNewConstMetric(engineBytes, prometheus.GaugeValue, float64(s.Bytes))
+	for _, f := range engineFigures {
+		ch <- prometheus.MustNewConstMetric(f.desc, f.kind, float64(f.value(s)))
+	}
 }

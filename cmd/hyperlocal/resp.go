@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 
 	"hyperlocal/cache"
@@ -78,11 +79,15 @@ func (p *respPort) serve(engine cache.Engine, c config, log *slog.Logger) {
 	if p == nil {
 		return
 	}
+	limit, policy, _ := c.memoryLimit() // config.check has read it before
 	p.server = resp.New(engine, resp.Options{
 		Password: c.RESPPassword,
 		ReadOnly: c.RESPReadOnly,
-		Settings: map[string]string{"appendonly": "yes", "appendfsync": "everysec"},
-		Logger:   log,
+		Settings: map[string]string{
+			"appendonly": "yes", "appendfsync": "everysec",
+			"maxmemory": strconv.FormatInt(limit, 10), "maxmemory-policy": policy.String(),
+		},
+		Logger: log,
 	})
 	p.ended = make(chan struct{})
 	go func() {
