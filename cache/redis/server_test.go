@@ -316,3 +316,30 @@ func TestReplicaRefusesWrites(t *testing.T) {
 	_, err = e.Run(t.Context(), setAndCount, []string{"{k}", "{k}n"}, []string{"v"})
 	require.ErrorIs(t, err, cache.ErrUnavailable)
 }
+
+// A server at its limit refuses what grows, runs what makes room, and says what
+// it has counted.
+func TestServerAtItsLimit(t *testing.T) {
+	s := startServer(t, "--maxmemory", "1b")
+	e := open(t, "redis://"+s.addr, patience)
+	ctx := t.Context()
+	_, err := e.Set(ctx, "k", "v", cache.SetOptions{})
+	require.ErrorIs(t, err, cache.ErrOutOfMemory)
+	_, err = e.Run(ctx, setAndCount, []string{"{t}k", "{t}n"}, []string{"v"})
+	require.ErrorIs(t, err, cache.ErrOutOfMemory)
+	_, err = e.Run(ctx, cache.SetScript, []string{"k"}, []string{"v"})
+	require.NoError(t, err)
+
+	for range 2 {
+		_, err = e.Get(ctx, "k")
+		require.NoError(t, err)
+	}
+	_, err = e.Get(ctx, "no key")
+	require.NoError(t, err)
+	stats, err := e.Stats(ctx)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, stats.Keys)
+	require.EqualValues(t, 2, stats.Hits)
+	require.EqualValues(t, 1, stats.Misses)
+	require.Zero(t, stats.Evicted)
+}
