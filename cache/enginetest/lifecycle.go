@@ -67,8 +67,10 @@ var calls = map[string]func(h *host, key string) error{
 func testClose(t *testing.T, h *host) {
 	// The tag's keys could not be removed after Close: write none.
 	sub := must(h.Subscribe(h.ctx, h.key("c")))(t)
+	waiting := h.readInBackground(h.ctx, Patience, h.key("k"), "$")
 	require.NoError(t, h.Close())
 	requireClosed(t, sub)
+	require.ErrorIs(t, (<-waiting).err, cache.ErrUnavailable, "nobody waits any longer")
 	for name, call := range calls {
 		require.ErrorIs(t, call(h, h.key("k")), cache.ErrUnavailable, name)
 	}

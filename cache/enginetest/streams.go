@@ -75,6 +75,28 @@ func testStreams(t *testing.T, h *host) {
 		}
 		require.Equal(t, "8-0 9-0 10-0", entryIDs(must(h.XRange(h.ctx, m, "-", "+", 0))(t)))
 	})
+	t.Run("the other trims", func(t *testing.T) {
+		m := h.key("trims")
+		for i := 1; i <= 6; i++ {
+			must(h.XAdd(h.ctx, m, fmt.Sprint(i, "-0"), cache.Trim{MinID: "2-1"}, fields("i", strconv.Itoa(i))...))(t)
+		}
+		require.Equal(t, "3-0 4-0 5-0 6-0", entryIDs(must(h.XRange(h.ctx, m, "-", "+", 0))(t)))
+		require.Zero(t, must(h.XTrim(h.ctx, m, cache.Trim{}))(t))
+		require.Zero(t, must(h.XTrim(h.ctx, m, cache.Trim{MaxLen: 4}))(t))
+		require.EqualValues(t, 2, must(h.XTrim(h.ctx, m, cache.Trim{MaxLen: 2}))(t))
+		require.Equal(t, "5-0 6-0", entryIDs(must(h.XRange(h.ctx, m, "-", "+", 0))(t)))
+		require.Equal(t, "7-0", must(h.XAdd(h.ctx, m, "7-0", cache.Trim{MinID: "9"}, fields("i", "7")...))(t))
+		require.Zero(t, must(h.XLen(h.ctx, m))(t), "an entry may go with its own trim")
+
+		both := cache.Trim{MaxLen: 1, MinID: "1-0"}
+		_, err := h.XAdd(h.ctx, none, "1-0", both, fields("f", "v")...)
+		require.ErrorIs(t, err, cache.ErrSyntax)
+		_, err = h.XTrim(h.ctx, none, both)
+		require.ErrorIs(t, err, cache.ErrSyntax)
+		_, err = h.XAdd(h.ctx, none, "1-0", cache.Trim{MinID: "x"}, fields("f", "v")...)
+		require.ErrorIs(t, err, cache.ErrStreamID)
+		require.Zero(t, must(h.Exists(h.ctx, none))(t))
+	})
 	t.Run("XTrim", func(t *testing.T) {
 		tr := h.key("trim")
 		for i := 1; i <= 5; i++ {
@@ -176,7 +198,7 @@ func testStreamIDs(t *testing.T, h *host) {
 			_, err = h.XRevRange(h.ctx, k, id, "-", 0)
 			require.ErrorIs(t, err, cache.ErrStreamID, "end of a reverse range %q", id)
 		}
-		for _, id := range []string{"", "x", "(1-1", "-", "+", "*"} {
+		for _, id := range []string{"x", "(1-1", "-", "+", "*"} {
 			_, err := h.XTrim(h.ctx, k, cache.Trim{MinID: id})
 			require.ErrorIs(t, err, cache.ErrStreamID, "trim %q", id)
 		}

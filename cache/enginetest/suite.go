@@ -45,6 +45,8 @@ func Run(t *testing.T, open Factory) {
 		{"GeoSearch", testGeoSearch},
 		{"Streams", testStreams},
 		{"StreamIDs", testStreamIDs},
+		{"StreamRead", testStreamRead},
+		{"StreamWait", testStreamWait},
 		{"Types", testTypes},
 		{"Bytes", testBytes},
 		{"Scripts", testScripts},

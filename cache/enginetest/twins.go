@@ -109,6 +109,7 @@ func sameValue(a, b cache.Value) bool {
 var verdicts = []error{
 	cache.ErrUnavailable, cache.ErrWrongType, cache.ErrNotInteger, cache.ErrInvalidPlace,
 	cache.ErrStreamID, cache.ErrCrossSlot, cache.ErrOutOfMemory, cache.ErrNotDurable,
+	cache.ErrSyntax,
 }
 
 // sameVerdict tells whether two hosts refused in the same way. Where the

@@ -57,6 +57,10 @@ var typed = []struct {
 	{"XRange", "stream", func(h *host, k string) error { _, err := h.XRange(h.ctx, k, "-", "+", 0); return err }},
 	{"XRevRange", "stream", func(h *host, k string) error { _, err := h.XRevRange(h.ctx, k, "+", "-", 0); return err }},
 	{"XTrim", "stream", func(h *host, k string) error { _, err := h.XTrim(h.ctx, k, cache.Trim{MinID: "0-1"}); return err }},
+	{"XRead", "stream", func(h *host, k string) error {
+		_, err := h.XRead(h.ctx, 0, 0, cache.ReadFrom{Key: k, After: "$"})
+		return err
+	}},
 	{"XLen", "stream", func(h *host, k string) error { _, err := h.XLen(h.ctx, k); return err }},
 }
 

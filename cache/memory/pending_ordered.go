@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"time"
 
 	"hyperlocal/cache"
 )
@@ -29,8 +28,5 @@ func (e *Engine) GeoDist(context.Context, string, string, string) (float64, bool
 	panic("pending")
 }
 func (e *Engine) GeoHash(context.Context, string, ...string) ([]cache.Optional, error) {
-	panic("pending")
-}
-func (e *Engine) XRead(context.Context, int, time.Duration, ...cache.ReadFrom) ([]cache.StreamEntries, error) {
 	panic("pending")
 }

@@ -171,7 +171,7 @@ func (t *tx) ZRangeByScore(key string, r cache.ScoreRange) []cache.Member {
 }
 
 func (t *tx) XAdd(key, id string, maxLen int, fields ...cache.Field) string {
-	return do(t, key, func(u *unit) (string, error) { return u.xadd(key, id, maxLen, fields) })
+	return do(t, key, func(u *unit) (string, error) { return u.xadd(key, id, cache.Trim{MaxLen: maxLen}, fields) })
 }
 
 func (t *tx) XRange(key, start, end string, count int) []cache.Entry {
@@ -183,7 +183,13 @@ func (t *tx) XRevRange(key, end, start string, count int) []cache.Entry {
 }
 
 func (t *tx) XTrim(key, minID string) int64 {
-	return do(t, key, func(u *unit) (int64, error) { return u.xtrim(key, minID) })
+	return do(t, key, func(u *unit) (int64, error) {
+		id, err := parseStreamID(minID, 0)
+		if err != nil {
+			return 0, err
+		}
+		return u.xtrimBelow(key, id)
+	})
 }
 
 func (t *tx) Publish(channel, payload string) {

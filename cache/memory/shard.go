@@ -30,6 +30,10 @@ type shard struct {
 	expired    atomic.Int64 // see cache.Stats
 	evicted    atomic.Int64
 
+	// readers are the blocked XReads of this shard, by the keys they wait for;
+	// see wakeReaders.
+	readers map[string]map[chan struct{}]struct{}
+
 	// queued counts publications of the shard that wait for the disk. While
 	// there are some, later ones queue behind them.
 	queued atomic.Int64

@@ -148,3 +148,11 @@ func (e streamEntry) unpack() cache.Entry {
 	d := decoder{s: e.packed}
 	return cache.Entry{ID: e.id.String(), Fields: d.fields()}
 }
+
+func unpackAll(found []streamEntry) []cache.Entry {
+	entries := make([]cache.Entry, len(found))
+	for i, e := range found {
+		entries[i] = e.unpack()
+	}
+	return entries
+}

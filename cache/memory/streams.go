@@ -3,15 +3,16 @@ package memory
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"hyperlocal/cache"
 )
 
 var errNoFields = errors.New("a stream entry needs a field")
 
-// XAdd appends an entry and returns its id.
+// XAdd appends an entry, then trims, and returns the entry's id.
 func (e *Engine) XAdd(ctx context.Context, key, id string, trim cache.Trim, fields ...cache.Field) (string, error) {
-	return write(ctx, e, "xadd", key, func(u *unit) (string, error) { return u.xadd(key, id, trim.MaxLen, fields) })
+	return write(ctx, e, "xadd", key, func(u *unit) (string, error) { return u.xadd(key, id, trim, fields) })
 }
 
 // XRange returns entries oldest first.
@@ -28,9 +29,15 @@ func (e *Engine) XRevRange(ctx context.Context, key, end, start string, count in
 	})
 }
 
-// XTrim removes the entries with ids below minID and returns how many.
+// XTrim removes the oldest entries and returns how many.
 func (e *Engine) XTrim(ctx context.Context, key string, trim cache.Trim) (int64, error) {
-	return write(ctx, e, "xtrim", key, func(u *unit) (int64, error) { return u.xtrim(key, trim.MinID) })
+	return write(ctx, e, "xtrim", key, func(u *unit) (int64, error) {
+		minID, err := parseTrim(trim)
+		if err != nil {
+			return 0, err
+		}
+		return u.xtrim(key, trim.MaxLen, minID)
+	})
 }
 
 // XLen returns the number of entries.
@@ -52,11 +59,7 @@ func (r reader) xrange(key, start, end string, count int) ([]cache.Entry, error)
 	if len(found) == 0 {
 		return nil, err
 	}
-	entries := make([]cache.Entry, len(found))
-	for i, e := range found {
-		entries[i] = e.unpack()
-	}
-	return entries, nil
+	return unpackAll(found), nil
 }
 
 func (r reader) xrevrange(key, end, start string, count int) ([]cache.Entry, error) {
@@ -90,9 +93,13 @@ func (r reader) xbetween(key, start, end string) ([]streamEntry, error) {
 	return st.between(from, to), nil
 }
 
-func (u *unit) xadd(key, spec string, maxLen int, fields []cache.Field) (string, error) {
+func (u *unit) xadd(key, spec string, trim cache.Trim, fields []cache.Field) (string, error) {
 	if len(fields) == 0 {
 		return "", errNoFields
+	}
+	minID, err := parseTrim(trim)
+	if err != nil {
+		return "", err
 	}
 	_, st, err := reach[*stream](u, key)
 	if err != nil {
@@ -113,9 +120,7 @@ func (u *unit) xadd(key, spec string, maxLen int, fields []cache.Field) (string,
 	if err := u.xappend(key, id, string(u.scratch)); err != nil {
 		return "", err
 	}
-	if maxLen > 0 {
-		err = u.xtrimTo(key, maxLen)
-	}
+	_, err = u.xtrim(key, trim.MaxLen, minID)
 	return id.String(), err
 }
 
@@ -142,25 +147,35 @@ func (u *unit) xappend(key string, id streamID, packed string) error {
 		u.effects.entry(key, id, packed)
 	}
 	u.settle(it)
+	u.wakeReaders(key)
 	return nil
 }
 
-// xtrimTo leaves the newest maxLen entries.
-func (u *unit) xtrimTo(key string, maxLen int) error {
-	_, st, err := reach[*stream](u, key)
-	if err != nil || st == nil || st.len() <= maxLen {
-		return err
+// parseTrim checks a trim and reads its id, 0-0 if there is none.
+func parseTrim(t cache.Trim) (minID streamID, err error) {
+	switch {
+	case t.MinID == "":
+		return streamID{}, nil
+	case t.MaxLen != 0:
+		return streamID{}, fmt.Errorf("trim by length and by id: %w", cache.ErrSyntax)
 	}
-	_, err = u.xtrimBelow(key, st.entries[len(st.entries)-maxLen].id)
-	return err
+	return parseStreamID(t.MinID, 0)
 }
 
-func (u *unit) xtrim(key, minID string) (int64, error) {
-	id, err := parseStreamID(minID, 0)
-	if err != nil {
+// xtrim leaves the newest maxLen entries, unless that is zero or less, of those
+// that are not below minID.
+func (u *unit) xtrim(key string, maxLen int, minID streamID) (int64, error) {
+	_, st, err := reach[*stream](u, key)
+	if st == nil || err != nil {
 		return 0, err
 	}
-	return u.xtrimBelow(key, id)
+	if maxLen > 0 && st.len() > maxLen {
+		minID = st.entries[len(st.entries)-maxLen].id
+	}
+	if minID == (streamID{}) {
+		return 0, nil
+	}
+	return u.xtrimBelow(key, minID)
 }
 
 func (u *unit) xtrimBelow(key string, id streamID) (int64, error) {

@@ -13,7 +13,7 @@ import (
 
 // refusals maps how a server's error begins to what the contract calls it. The
 // texts are those of Redis 7 (server.c, t_string.c, t_hash.c, t_stream.c,
-// geo.c), without the code ERR, which the library takes off. An error inside a
+// t_zset.c, geo.c), without the code ERR, which the library takes off. An error inside a
 // script begins the same way.
 var refusals = []struct {
 	prefix  string
@@ -32,6 +32,17 @@ var refusals = []struct {
 	{"invalid end ID", cache.ErrStreamID},
 
 	{"invalid longitude,latitude", cache.ErrInvalidPlace},
+	{"could not decode requested zset member", cache.ErrNoMember},
+
+	{"XX and NX options", cache.ErrSyntax},
+	{"GT, LT, and/or NX options", cache.ErrSyntax},
+	{"radius cannot be negative", cache.ErrSyntax},
+	{"height or width cannot be negative", cache.ErrSyntax},
+	{"need numeric", cache.ErrSyntax}, // radius, width, height
+
+	{"value is not a valid float", cache.ErrScoreNaN},
+	{"min or max is not a float", cache.ErrScoreNaN},
+	{"resulting score is not a number", cache.ErrScoreNaN},
 
 	{"OOM", cache.ErrOutOfMemory},
 	{"CROSSSLOT", cache.ErrCrossSlot},

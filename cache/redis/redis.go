@@ -22,13 +22,14 @@
 //
 // All calls of an engine share one connection, on which concurrent calls are
 // pipelined without waiting for each other. Each subscription has a connection
-// of its own. The locks are Engine.mu (which subscriptions are open) and, in a
+// of its own, and so has an XRead while it waits. The locks are Engine.mu (which subscriptions are open) and, in a
 // subscription, turn before mu; none is held while another object's is taken.
 package redis
 
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -77,6 +78,9 @@ type Engine struct {
 	cluster bool
 	hashes  sync.Map // *cache.Script → its SHA-1 in hex, see scriptHash
 
+	life context.Context // ends with Close
+	end  context.CancelFunc
+
 	mu     sync.Mutex
 	subs   map[*subscription]struct{}
 	closed bool
@@ -109,14 +113,17 @@ func Open(ctx context.Context, url string, opts Options) (*Engine, error) {
 		}
 		return nil, fail("connect to", strings.Join(target.addrs, ","), err)
 	}
+	life, end := context.WithCancel(context.Background())
 	e := &Engine{
+		life:    life,
+		end:     end,
 		client:  client,
 		opts:    opts,
 		cluster: target.kind == kindCluster,
 		subs:    map[*subscription]struct{}{},
 	}
 	if err := e.Ping(ctx); err != nil {
-		client.Close()
+		_ = e.Close()
 		return nil, err
 	}
 	return e, nil
@@ -183,6 +190,7 @@ func (e *Engine) Close() error {
 	for s := range subs {
 		s.shut()
 	}
+	e.end()
 	e.client.Close()
 	return nil
 }
@@ -198,11 +206,42 @@ func (e *Engine) bounded(ctx context.Context) (context.Context, context.CancelFu
 func (e *Engine) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
-	return e.client.Do(ctx, cmd)
+	return e.send(ctx, cmd)
 }
 
 func (e *Engine) doMulti(ctx context.Context, cmds ...rueidis.Completed) []rueidis.RedisResult {
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
-	return e.client.DoMulti(ctx, cmds...)
+	return e.sendAll(ctx, cmds)
+}
+
+// send and sendAll are the client's Do and DoMulti, but for a closed engine. The
+// library is not asked then: if it last failed to make a connection, it would
+// repeat that and next time make one.
+func (e *Engine) send(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	if e.life.Err() != nil {
+		return errClosed
+	}
+	return e.orClosed(e.client.Do(ctx, cmd))
+}
+
+func (e *Engine) sendAll(ctx context.Context, cmds []rueidis.Completed) []rueidis.RedisResult {
+	if e.life.Err() != nil {
+		return slices.Repeat([]rueidis.RedisResult{errClosed}, len(cmds))
+	}
+	replies := e.client.DoMulti(ctx, cmds...)
+	for i := range replies {
+		replies[i] = e.orClosed(replies[i])
+	}
+	return replies
+}
+
+var errClosed = rueidis.NewErrorResult(rueidis.ErrClosing)
+
+// orClosed blames Close for what failed during it.
+func (e *Engine) orClosed(reply rueidis.RedisResult) rueidis.RedisResult {
+	if e.life.Err() != nil && reply.NonRedisError() != nil {
+		return errClosed
+	}
+	return reply
 }

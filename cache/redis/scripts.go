@@ -57,9 +57,9 @@ func (e *Engine) Run(ctx context.Context, s *cache.Script, keys, args []string) 
 	}
 	ctx, cancel := e.bounded(ctx)
 	defer cancel()
-	reply := e.client.Do(ctx, e.byHash(call))
+	reply := e.send(ctx, e.byHash(call))
 	if unknownScript(reply) {
-		reply = e.client.Do(ctx, e.bySource(call))
+		reply = e.send(ctx, e.bySource(call))
 	}
 	r := result(call, reply)
 	return r.Value, r.Err
@@ -99,7 +99,7 @@ func (e *Engine) runApart(ctx context.Context, calls []cache.Call, sent []int, r
 	}
 	var again []int
 	var sources []rueidis.Completed
-	for j, reply := range e.client.DoMulti(ctx, cmds...) {
+	for j, reply := range e.sendAll(ctx, cmds) {
 		i := sent[j]
 		if unknownScript(reply) {
 			again = append(again, i)
@@ -108,7 +108,7 @@ func (e *Engine) runApart(ctx context.Context, calls []cache.Call, sent []int, r
 		}
 		results[i] = result(calls[i], reply)
 	}
-	for j, reply := range e.client.DoMulti(ctx, sources...) {
+	for j, reply := range e.sendAll(ctx, sources) {
 		results[again[j]] = result(calls[again[j]], reply)
 	}
 }
@@ -135,7 +135,7 @@ func (e *Engine) runInOrder(ctx context.Context, calls []cache.Call, sent []int,
 		taught[w] = true
 		cmds[j] = e.bySource(calls[i])
 	}
-	for j, reply := range e.client.DoMulti(ctx, cmds...) {
+	for j, reply := range e.sendAll(ctx, cmds) {
 		results[sent[j]] = result(calls[sent[j]], reply)
 	}
 }

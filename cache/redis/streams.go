@@ -11,11 +11,11 @@ import (
 
 // XAdd implements cache.Streams.
 func (e *Engine) XAdd(ctx context.Context, key, id string, trim cache.Trim, fields ...cache.Field) (string, error) {
-	cmd := e.client.B().Arbitrary("XADD").Keys(key)
-	if trim.MaxLen > 0 {
-		cmd = cmd.Args("MAXLEN", "=", strconv.Itoa(trim.MaxLen))
+	bound, err := trimArgs(trim)
+	if err != nil {
+		return "", refuse("XADD", key, err)
 	}
-	cmd = cmd.Args(id)
+	cmd := e.client.B().Arbitrary("XADD").Keys(key).Args(bound...).Args(id)
 	for _, f := range fields {
 		cmd = cmd.Args(f.Name, f.Value)
 	}
@@ -37,14 +37,23 @@ func (e *Engine) entries(ctx context.Context, op, key, from, to string, count in
 	if count > 0 {
 		cmd = cmd.Args("COUNT", strconv.Itoa(count))
 	}
-	list, err := e.do(ctx, cmd.ReadOnly()).ToArray()
+	list, err := e.do(ctx, cmd.ReadOnly()).ToMessage()
 	if err != nil {
 		return nil, fail(op, key, err)
+	}
+	entries, err := entriesOf(list)
+	return entries, fail(op, key, err)
+}
+
+func entriesOf(m rueidis.RedisMessage) ([]cache.Entry, error) {
+	list, err := m.ToArray()
+	if err != nil {
+		return nil, err
 	}
 	entries := make([]cache.Entry, len(list))
 	for i := range list {
 		if entries[i], err = entry(list[i]); err != nil {
-			return nil, fail(op, key, err)
+			return nil, err
 		}
 	}
 	return entries, nil
@@ -77,9 +86,28 @@ func entry(m rueidis.RedisMessage) (cache.Entry, error) {
 
 // XTrim implements cache.Streams.
 func (e *Engine) XTrim(ctx context.Context, key string, trim cache.Trim) (int64, error) {
-	cmd := e.client.B().Arbitrary("XTRIM").Keys(key).Args("MINID", "=", trim.MinID).Build()
-	n, err := e.do(ctx, cmd).ToInt64()
+	bound, err := trimArgs(trim)
+	if err != nil {
+		return 0, refuse("XTRIM", key, err)
+	}
+	if bound == nil {
+		bound = []string{"MINID", "=", "0"} // trims nothing, but asks what the key holds
+	}
+	n, err := e.do(ctx, e.client.B().Arbitrary("XTRIM").Keys(key).Args(bound...).Build()).ToInt64()
 	return n, fail("XTRIM", key, err)
+}
+
+// trimArgs are the words for a trim; nil for none.
+func trimArgs(t cache.Trim) ([]string, error) {
+	switch {
+	case t.MinID != "" && t.MaxLen != 0:
+		return nil, cache.ErrSyntax
+	case t.MinID != "":
+		return []string{"MINID", "=", t.MinID}, nil
+	case t.MaxLen > 0:
+		return []string{"MAXLEN", "=", strconv.Itoa(t.MaxLen)}, nil
+	}
+	return nil, nil
 }
 
 // XLen implements cache.Streams.
