@@ -10,11 +10,11 @@ import (
 // The active cycle collects keys nobody asks for any more. Work is bounded
 // twice: what one shard is locked for, and what a tick takes from everybody
 // else. Keys that are left over wait for the next tick, invisible meanwhile; a
-// million that expire at once are gone after some three seconds.
+// million that expire at once are gone after some five seconds.
 const (
 	expireEvery = 100 * time.Millisecond
-	expireChunk = 128   // keys while a shard is locked: well below 1 ms
-	expireTick  = 32768 // keys per tick: some 20 ms
+	expireChunk = 128       // keys while a shard is locked: some 0.2 ms
+	expireTick  = 160 * 128 // keys per tick: some 30 ms
 )
 
 func (db *database) expireLoop() {
@@ -61,16 +61,19 @@ func (s *shard) expireChunk(db *database, now int64) (n int) {
 	return n
 }
 
-// sparseKeys is by how much a shard's keys must have become fewer for their
-// table to be made anew, and minKeys from how many on.
 const (
+	// sparseKeys is by how much a shard's keys must have become fewer for their
+	// table to be made anew.
 	sparseKeys = 16
-	minKeys    = 1024
+	// minPeak is from how many on that is worth it, and movedKeys how many are
+	// moved at most, which takes less than 1 ms.
+	minPeak   = 1024
+	movedKeys = 4096
 )
 
 // shrinkKeys gives memory back that Go's map keeps for keys it has held.
 func (s *shard) shrinkKeys() {
-	if s.peak < minKeys || len(s.keys) > s.peak/sparseKeys {
+	if s.peak < minPeak || len(s.keys) > min(s.peak/sparseKeys, movedKeys) {
 		return
 	}
 	keys := make(map[string]*item, len(s.keys))

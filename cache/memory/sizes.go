@@ -21,12 +21,16 @@ var sizeClass = func() (classes [maxClass/8 + 1]uint16) {
 	return classes
 }()
 
-// allocated is what an object of n bytes takes. Small ones without pointers
-// share blocks.
+// tinyBlock is what the smallest objects without pointers share.
+const tinyBlock = 16
+
+// allocated is what n bytes of an object without pointers take.
 func allocated(n int) int64 {
 	switch {
-	case n < 16:
-		return int64(n)
+	case n == 0:
+		return 0
+	case n < tinyBlock:
+		return int64(tinyBlock / (tinyBlock / n)) // as if all were of this size
 	case n <= maxClass:
 		return int64(sizeClass[(n+7)/8])
 	}
