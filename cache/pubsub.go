@@ -6,6 +6,9 @@ import "context"
 type Message struct {
 	Channel string
 	Payload string
+	// Pattern is the one that matched, where a host's subscriptions know
+	// patterns; empty if the channel itself is subscribed.
+	Pattern string
 	// Lost says that publications may be missing from here on: the
 	// subscriber's buffer was full or the connection broke. Channel and
 	// Payload are empty. Whoever needs each message reads its stream again.

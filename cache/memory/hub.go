@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"hyperlocal/cache"
+	"hyperlocal/cache/glob"
 )
 
 // publication is what a unit publishes once it is done.
@@ -31,29 +32,42 @@ type hub struct {
 	// delivery is held while publications are delivered, and by whoever changes
 	// who listens, so that each change has its place among them.
 	delivery sync.Mutex
-	targets  []*subscription // of a delivery; reused
-	done     []parcel        // the last queue, to be used again
+	done     []parcel // the last queue, to be used again
 
-	mu       sync.RWMutex // guards the rest; held shortly
-	channels map[string]map[*subscription]struct{}
-	subs     map[*subscription]struct{}
-	closed   bool
+	// mu guards the rest, held shortly. Who listens changes with delivery held
+	// too: to read that, one of the two is enough.
+	mu        sync.RWMutex
+	listeners [topics]map[string][]*subscription // by channel and by pattern
+	subs      map[*subscription]struct{}
+	closed    bool
 
 	queueMu sync.Mutex
 	queue   []parcel
 }
+
+// topic is what one subscribes to.
+type topic int
+
+const (
+	toChannel topic = iota
+	toPattern       // all channels that match a Redis glob
+	topics
+)
 
 // maxQueued is how many publications may wait before their publishers deliver
 // them themselves.
 const maxQueued = 128
 
 func newHub(buffer int) *hub {
-	return &hub{
-		buffer:   buffer,
-		wake:     make(chan struct{}, 1),
-		channels: make(map[string]map[*subscription]struct{}),
-		subs:     make(map[*subscription]struct{}),
+	h := &hub{
+		buffer: buffer,
+		wake:   make(chan struct{}, 1),
+		subs:   make(map[*subscription]struct{}),
 	}
+	for t := range h.listeners {
+		h.listeners[t] = make(map[string][]*subscription)
+	}
+	return h
 }
 
 // publish gives publications their place. Those nobody listens to are over with
@@ -75,7 +89,7 @@ func (h *hub) lose(publications []*publication) {
 
 func (h *hub) enqueue(p *publication, m cache.Message) (full bool) {
 	h.mu.RLock()
-	p.reached = int64(len(h.channels[p.channel]))
+	p.reached = h.reach(p.channel)
 	h.mu.RUnlock()
 	if p.reached == 0 {
 		return false
@@ -86,6 +100,18 @@ func (h *hub) enqueue(p *publication, m cache.Message) (full bool) {
 	h.queueMu.Unlock()
 	notify(h.wake)
 	return full
+}
+
+// reach is how often a publication is received: a subscription gets it once for
+// its channel and once for each pattern that matches.
+func (h *hub) reach(channel string) int64 {
+	n := len(h.listeners[toChannel][channel])
+	for pattern, subs := range h.listeners[toPattern] {
+		if glob.Match(pattern, channel) {
+			n += len(subs)
+		}
+	}
+	return int64(n)
 }
 
 // deliverLoop is the goroutine that delivers.
@@ -115,8 +141,11 @@ func (h *hub) deliverLocked() {
 	h.queueMu.Unlock()
 	for rest := queue; len(rest) > 0; {
 		n := 1
-		for n < len(rest) && rest[n].channel == rest[0].channel {
-			n++
+		if len(h.listeners[toPattern]) == 0 {
+			// Who listens by a pattern too must get one after the other.
+			for n < len(rest) && rest[n].channel == rest[0].channel {
+				n++
+			}
 		}
 		h.send(rest[:n])
 		rest = rest[n:]
@@ -130,16 +159,23 @@ func (h *hub) deliverLocked() {
 
 // send gives parcels of one channel to each of its subscribers.
 func (h *hub) send(run []parcel) {
-	h.mu.RLock()
-	for sub := range h.channels[run[0].channel] {
-		h.targets = append(h.targets, sub)
-	}
-	h.mu.RUnlock()
-	for _, sub := range h.targets {
+	channel := run[0].channel
+	for _, sub := range h.listeners[toChannel][channel] {
 		for i := range run {
-			sub.send(run[i].message)
+			sub.send(&run[i].message)
 		}
 	}
-	clear(h.targets)
-	h.targets = h.targets[:0]
+	for pattern, subs := range h.listeners[toPattern] {
+		if !glob.Match(pattern, channel) {
+			continue
+		}
+		for _, p := range run {
+			if !p.message.Lost {
+				p.message.Pattern = pattern
+			}
+			for _, sub := range subs {
+				sub.send(&p.message)
+			}
+		}
+	}
 }

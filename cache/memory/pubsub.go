@@ -30,20 +30,44 @@ func (h *hub) change() (unlock func()) {
 
 // drop ends a subscription. Who listens is locked.
 func (h *hub) drop(sub *subscription) {
-	for channel := range sub.channels {
-		h.leave(sub, channel)
+	for t := range topics {
+		for name := range sub.places[t] {
+			h.leave(sub, t, name)
+		}
 	}
 	delete(h.subs, sub)
 	sub.end()
 }
 
-// leave takes a subscription off a channel. Who listens is locked.
-func (h *hub) leave(sub *subscription, channel string) {
-	delete(sub.channels, channel)
-	listeners := h.channels[channel]
-	delete(listeners, sub)
-	if len(listeners) == 0 {
-		delete(h.channels, channel)
+// join makes a subscription one of a topic's listeners. Who listens is locked.
+func (h *hub) join(sub *subscription, t topic, name string) {
+	if _, in := sub.places[t][name]; in {
+		return
+	}
+	if sub.places[t] == nil {
+		sub.places[t] = make(map[string]int)
+	}
+	sub.places[t][name] = len(h.listeners[t][name])
+	h.listeners[t][name] = append(h.listeners[t][name], sub)
+}
+
+// leave takes a subscription off a topic, and puts the last listener in its
+// place. Who listens is locked.
+func (h *hub) leave(sub *subscription, t topic, name string) {
+	place, in := sub.places[t][name]
+	if !in {
+		return
+	}
+	delete(sub.places[t], name)
+	all := h.listeners[t][name]
+	last := len(all) - 1
+	if moved := all[last]; moved != sub {
+		all[place], moved.places[t][name] = moved, place
+	}
+	all[last] = nil
+	h.listeners[t][name] = all[:last]
+	if last == 0 {
+		delete(h.listeners[t], name)
 	}
 }
 
@@ -65,11 +89,7 @@ func (e *Engine) Publish(ctx context.Context, channel, payload string) (int64, e
 // Subscribe opens a subscription whose buffer is Options.SubscriptionBuffer.
 func (e *Engine) Subscribe(ctx context.Context, channels ...string) (cache.Subscription, error) {
 	h := e.hub
-	sub := &subscription{
-		hub:      h,
-		channels: make(map[string]struct{}),
-		ch:       make(chan cache.Message, h.buffer+1),
-	}
+	sub := &subscription{hub: h, ch: make(chan cache.Message, h.buffer+1)}
 	unlock := h.change()
 	if h.closed {
 		unlock()
@@ -87,14 +107,24 @@ func (e *Engine) Subscribe(ctx context.Context, channels ...string) (cache.Subsc
 // the last is only ever taken by a Lost message. So whoever falls behind finds
 // out exactly where, without a goroutine that waits for room.
 type subscription struct {
-	hub      *hub
-	channels map[string]struct{} // guarded by hub.mu
-	ended    bool                // guarded by hub.delivery, as are sends to ch
-	ch       chan cache.Message
+	hub    *hub
+	places [topics]map[string]int // where it is in hub.listeners; guarded as these
+	ended  bool                   // guarded by hub.delivery, as are sends to ch
+	ch     chan cache.Message
 }
 
 // Add returns when the channels are subscribed.
 func (s *subscription) Add(ctx context.Context, channels ...string) error {
+	return s.add(ctx, toChannel, channels)
+}
+
+// AddPatterns subscribes to all channels that match Redis globs. A message that
+// is received by its channel and by patterns comes once for each.
+func (s *subscription) AddPatterns(ctx context.Context, patterns ...string) error {
+	return s.add(ctx, toPattern, patterns)
+}
+
+func (s *subscription) add(ctx context.Context, t topic, names []string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memory: subscribe: %w", err)
 	}
@@ -103,27 +133,30 @@ func (s *subscription) Add(ctx context.Context, channels ...string) error {
 	if _, open := h.subs[s]; !open {
 		return fmt.Errorf("memory: subscribe: %w", cache.ErrUnavailable)
 	}
-	for _, channel := range channels {
-		listeners := h.channels[channel]
-		if listeners == nil {
-			listeners = make(map[*subscription]struct{})
-			h.channels[channel] = listeners
-		}
-		listeners[s] = struct{}{}
-		s.channels[channel] = struct{}{}
+	for _, name := range names {
+		h.join(s, t, name)
 	}
 	return nil
 }
 
 // Remove returns when nothing more is put into the buffer from the channels.
 func (s *subscription) Remove(_ context.Context, channels ...string) error {
-	defer s.hub.change()()
-	for _, channel := range channels {
-		if _, ok := s.channels[channel]; ok {
-			s.hub.leave(s, channel)
-		}
-	}
+	s.remove(toChannel, channels)
 	return nil
+}
+
+// RemovePatterns returns when nothing more is put into the buffer because of
+// the patterns.
+func (s *subscription) RemovePatterns(_ context.Context, patterns ...string) error {
+	s.remove(toPattern, patterns)
+	return nil
+}
+
+func (s *subscription) remove(t topic, names []string) {
+	defer s.hub.change()()
+	for _, name := range names {
+		s.hub.leave(s, t, name)
+	}
 }
 
 // C is closed by Close, or with the engine.
@@ -145,12 +178,12 @@ func (s *subscription) end() {
 
 // send puts a message into the buffer, or a Lost message in the place kept
 // for it, or nothing if that is there already. hub.delivery is held.
-func (s *subscription) send(m cache.Message) {
+func (s *subscription) send(m *cache.Message) {
 	switch room := cap(s.ch) - len(s.ch); {
 	case s.ended || room == 0:
 	case room == 1:
 		s.ch <- cache.Message{Lost: true}
 	default:
-		s.ch <- m
+		s.ch <- *m
 	}
 }

@@ -2,6 +2,7 @@ package memory
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -196,12 +197,14 @@ func TestClosedSubscriptionsAreForgotten(t *testing.T) {
 	e := open(t, Options{})
 	sub := subscribe(t, e, "a", "b")
 	require.NoError(t, sub.Add(ctx, "b", "c"))
+	require.NoError(t, sub.(*subscription).AddPatterns(ctx, "p*"))
 	require.NoError(t, sub.Remove(ctx, "a", "never"))
 	require.NoError(t, sub.Close())
 	require.NoError(t, sub.Close())
 	_, open := <-sub.C()
 	require.False(t, open)
-	require.Empty(t, e.hub.channels)
+	require.Empty(t, e.hub.listeners[toChannel])
+	require.Empty(t, e.hub.listeners[toPattern])
 	require.Empty(t, e.hub.subs)
 	require.ErrorIs(t, sub.Add(ctx, "d"), cache.ErrUnavailable)
 }
@@ -228,4 +231,70 @@ func TestPubSubUnderFakeTime(t *testing.T) {
 		<-done
 		require.True(t, slices.Equal([]string{"1", "2", "3"}, heard))
 	})
+}
+
+// By channel and by patterns, a publication comes and counts once for each, as
+// Redis has it.
+func TestPatterns(t *testing.T) {
+	e := open(t, Options{})
+	sub := subscribe(t, e, "news.art").(*subscription)
+	other := subscribe(t, e).(*subscription)
+	require.NoError(t, sub.AddPatterns(ctx, "news.*", "news.*", "n[ae]ws.?rt"))
+	require.NoError(t, other.AddPatterns(ctx, "news.*", "*"))
+	publish := func(channel, payload string) int64 {
+		t.Helper()
+		n, err := e.Publish(ctx, channel, payload)
+		require.NoError(t, err)
+		return n
+	}
+	require.EqualValues(t, 5, publish("news.art", "1"))
+	require.EqualValues(t, 3, publish("news.sport", "2"))
+	require.EqualValues(t, 1, publish("weather", "3"))
+
+	art := cache.Message{Channel: "news.art", Payload: "1"}
+	sport := cache.Message{Channel: "news.sport", Payload: "2"}
+	by := func(m cache.Message, pattern string) cache.Message { m.Pattern = pattern; return m }
+	require.NoError(t, sub.RemovePatterns(ctx, "news.*", "never"))
+	got := []cache.Message{<-sub.C(), <-sub.C(), <-sub.C(), <-sub.C()}
+	require.ElementsMatch(t, []cache.Message{art, by(art, "news.*"), by(art, "n[ae]ws.?rt"), by(sport, "news.*")}, got)
+	require.Equal(t, art, got[0], "the channel's own subscribers first")
+	require.Equal(t, by(sport, "news.*"), got[3], "in the order of publication")
+
+	require.EqualValues(t, 2, publish("news.sport", "4"))
+	require.Empty(t, drain(sub))
+	require.NoError(t, other.Close())
+	require.EqualValues(t, 2, publish("news.art", "5"))
+	require.NoError(t, sub.Close())
+	require.Zero(t, publish("news.art", "6"))
+}
+
+// Each listener's place is known, so that leaving does not cost more the more
+// there are.
+func TestListenersComeAndGo(t *testing.T) {
+	e := open(t, Options{})
+	rng := rand.New(rand.NewPCG(1, 2))
+	channels := []string{"a", "b", "c"}
+	subs := make([]cache.Subscription, 20)
+	for i := range subs {
+		subs[i] = subscribe(t, e)
+	}
+	for range 2000 {
+		sub := subs[rng.IntN(len(subs))]
+		change := sub.Add
+		if rng.IntN(2) == 0 {
+			change = sub.Remove
+		}
+		require.NoError(t, change(ctx, channels[rng.IntN(3)], channels[rng.IntN(3)]))
+	}
+	seen := 0
+	for name, listeners := range e.hub.listeners[toChannel] {
+		for i, sub := range listeners {
+			require.Equal(t, i, sub.places[toChannel][name])
+			seen++
+		}
+	}
+	for _, sub := range subs {
+		seen -= len(sub.(*subscription).places[toChannel])
+	}
+	require.Zero(t, seen)
 }

@@ -6,14 +6,13 @@ import (
 	"sync"
 
 	"hyperlocal/cache"
-	"hyperlocal/cache/glob"
 )
 
 // errPatterns says that the engine cannot match patterns.
 const errPatterns = refusal("ERR patterns are not supported by this engine")
 
 // patterned is what a subscription offers if its engine knows patterns. A
-// message comes once, by however many of them, and its channel.
+// message comes once for its channel and once for each pattern that matches.
 type patterned interface {
 	AddPatterns(ctx context.Context, patterns ...string) error
 	RemovePatterns(ctx context.Context, patterns ...string) error
@@ -148,9 +147,19 @@ func (s *subscriber) listen() {
 	}
 }
 
-// message writes a publication once for each way in which the client listens
-// to it. mu is held.
+// message writes a publication in the way in which the client listens to it, or
+// in both ways in which it may listen to a channel. mu is held.
 func (s *subscriber) message(m cache.Message) {
+	if m.Pattern != "" {
+		if _, in := s.patterns[m.Pattern]; in {
+			s.out.push(4)
+			s.out.bulk("pmessage")
+			s.out.bulk(m.Pattern)
+			s.out.bulk(m.Channel)
+			s.out.bulk(m.Payload)
+		}
+		return
+	}
 	for _, kind := range []struct {
 		name string
 		set  map[string]struct{}
@@ -158,15 +167,6 @@ func (s *subscriber) message(m cache.Message) {
 		if _, in := kind.set[m.Channel]; in {
 			s.out.push(3)
 			s.out.bulk(kind.name)
-			s.out.bulk(m.Channel)
-			s.out.bulk(m.Payload)
-		}
-	}
-	for pattern := range s.patterns {
-		if glob.Match(pattern, m.Channel) {
-			s.out.push(4)
-			s.out.bulk("pmessage")
-			s.out.bulk(pattern)
 			s.out.bulk(m.Channel)
 			s.out.bulk(m.Payload)
 		}
