@@ -70,16 +70,16 @@ func TestAccounting(t *testing.T) {
 		"few strings":         strs(7_000, 100, keep),
 		"empty strings":       strs(40_000, 0, keep),
 		"as tables split":     strs(57_300, 0, keep), // 64 shards with 896 keys each
-		"short strings":       strs(100_000, 10, keep),
-		"strings":             strs(60_000, 100, keep),
+		"short strings":       strs(40_000, 10, keep),
+		"strings":             strs(30_000, 100, keep),
 		"long strings":        strs(5_000, 1500, keep),
-		"with a time to live": strs(100_000, 20, short),
+		"with a time to live": strs(40_000, 20, short),
 		"a large hash":        hashes(1, 100_000, 10),
-		"a large sorted set":  zsets(1, 100_000),
+		"a large sorted set":  zsets(1, 40_000),
 		"small streams":       streams(10_000, 3, 20),
-		"a large stream":      streams(1, 100_000, 20),
+		"a large stream":      streams(1, 40_000, 20),
 		"mixed": func(t *testing.T, e *Engine) {
-			strs(30_000, 50, short)(t, e)
+			strs(20_000, 50, short)(t, e)
 			hashes(5_000, 6, 30)(t, e)
 			zsets(100, 100)(t, e)
 			streams(100, 100, 100)(t, e)

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -33,25 +32,9 @@ var hosts = []struct {
 		return []string{"--data-dir", t.TempDir()}
 	}},
 	{"Redis and Cassandra", func(t *testing.T) []string {
-		return []string{"--engine", "redis://" + privateRedis(t), "--store",
+		return []string{"--engine", "redis://" + testenv.OwnRedis(t), "--store",
 			fmt.Sprintf("cassandra://%s/api_test_%08x", testenv.Cassandra(t), rand.Uint32())}
 	}},
-}
-
-// privateRedis starts a redis-server of this test's own, since the surface's
-// keys have no prefix to keep tests apart.
-func privateRedis(t *testing.T) string {
-	t.Helper()
-	testenv.Redis(t) // skips or fails where there is none
-	addr := freeAddr(t)
-	_, port, _ := strings.Cut(addr, ":")
-	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // by its handle: nothing else is meant
-		_ = cmd.Wait()
-	})
-	return addr
 }
 
 // quick are the settings that make a flush come soon.
