@@ -15,16 +15,28 @@ import (
 	"hyperlocal/cache/memory"
 )
 
-// Clients write while keys expire and snapshots replace the journal; what the
-// engine holds in the end is what it finds on its disk.
+// Clients write while keys expire, go to make room, and snapshots replace the
+// journal; what the engine holds in the end is what it finds on its disk.
 func TestHammer(t *testing.T) {
-	const clients, calls = 8, 2000
+	full := hammer(t, 0)
+	empty, err := enginetest.Memory(t).Stats(t.Context())
+	require.NoError(t, err)
+	limited := hammer(t, (empty.Bytes+full.Bytes)/2)
+	require.Zero(t, full.Evicted)
+	require.Positive(t, limited.Evicted)
+}
+
+// hammer returns the statistics before the engine is closed. A limit of 0 is none.
+func hammer(t *testing.T, limit int64) cache.Stats {
+	const clients, calls = 8, 1000
 	var advanced atomic.Int64
 	opt := memory.Options{
 		Dir:          t.TempDir(),
 		Now:          func() time.Time { return time.Unix(1_700_000_000, advanced.Load()) },
 		Logger:       slog.New(slog.DiscardHandler),
-		CompactBytes: 16 << 10,
+		CompactBytes: 4 << 10,
+		MaxMemory:    limit,
+		Policy:       memory.AllKeysLRU,
 	}
 	e, err := memory.Open(opt)
 	require.NoError(t, err)
@@ -58,15 +70,18 @@ func TestHammer(t *testing.T) {
 	snapshots, err := filepath.Glob(filepath.Join(opt.Dir, "snapshot-*"))
 	require.NoError(t, err)
 	require.NotEmpty(t, snapshots, "the journal has been replaced meanwhile")
+	stats, err := e.Stats(t.Context())
+	require.NoError(t, err)
 	before := dumps(t, e, tags)
 	require.NoError(t, e.Close())
+	opt.MaxMemory = 0 // nothing is to go now
 	again, err := memory.Open(opt)
 	require.NoError(t, err)
 	defer again.Close()
 	for i, after := range dumps(t, again, tags) {
-		require.NotEmpty(t, after)
 		require.Empty(t, before[i].Diff(after))
 	}
+	return stats
 }
 
 func dumps(t *testing.T, e cache.Engine, tags []string) []enginetest.Snapshot {
