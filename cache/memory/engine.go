@@ -7,7 +7,8 @@
 // that all keys of a tag, and therefore of a script, are in one. A shard has
 // one readers-writer lock. The lock order is
 //
-//	shard.mu (in index order where a call needs several)
+//	limiter.mu
+//	→ shard.mu (in index order where a call needs several)
 //	→ journal.mu → hub.mu, hub.queueMu
 //	hub.delivery → hub.mu, hub.queueMu
 //
@@ -21,6 +22,14 @@
 // or the journal (hash, zset with zindex, stream). Each command is written
 // once, on [reader] if it only reads and on [unit] if it writes; the methods
 // of [Engine] and of a script's [cache.Tx] are thin covers of these two.
+//
+// # Memory
+//
+// Every value knows what it takes, in the size classes of Go's allocator, and a
+// shard adds what its tables take. Readers mark the items they use with atomic
+// writes, for eviction to go by. With a limit, whoever writes evicts first, as
+// [limiter] describes; an eviction is a unit of work of its own. Items whose keys
+// begin with one of Options.Keep are never among those that may go.
 //
 // # Durability
 //

@@ -33,6 +33,9 @@ type pool struct {
 
 // add keeps a candidate if it is among the best.
 func (p *pool) add(c candidate) {
+	if len(p.candidates) == poolSize && c.rank <= p.candidates[0].rank {
+		return
+	}
 	same := func(o candidate) bool { return o.shard == c.shard && o.key == c.key }
 	p.candidates = slices.DeleteFunc(p.candidates, same)
 	i := 0
@@ -43,10 +46,8 @@ func (p *pool) add(c candidate) {
 		p.candidates = slices.Insert(p.candidates, i, c)
 		return
 	}
-	if i > 0 {
-		copy(p.candidates, p.candidates[1:i])
-		p.candidates[i-1] = c
-	}
+	copy(p.candidates, p.candidates[1:i])
+	p.candidates[i-1] = c
 }
 
 func (p *pool) best() (c candidate, ok bool) {

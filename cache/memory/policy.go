@@ -25,7 +25,12 @@ const (
 
 var policyNames = []string{"noeviction", "allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-ttl"}
 
-func (p Policy) String() string { return policyNames[p] }
+func (p Policy) String() string {
+	if int(p) < len(policyNames) {
+		return policyNames[p]
+	}
+	return fmt.Sprintf("Policy(%d)", uint8(p))
+}
 
 // ParsePolicy reads what String returns.
 func ParsePolicy(s string) (Policy, error) {

@@ -36,11 +36,15 @@ func (c config) memoryLimit() (int64, memory.Policy, error) {
 	return int64(limit), policy, nil
 }
 
-// limitHeap tells Go's garbage collector to work harder before the process grows
-// to twice the engine's data, unless the environment has told it something else.
+// limitHeap keeps the process from growing to more than twice the engine's data,
+// which Go's garbage collector lets it do by itself, unless the environment has
+// told it something else. Measured with 256 MiB of small strings, all of them
+// replaced twice: at 1.75 times the data collecting costs no more than without
+// a limit (15 to 20 % of the CPU), at 1.5 times twice as much, and from 1.25
+// times down it is most of all that the process does.
 func limitHeap(limit int64) {
 	if limit > 0 && os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(limit + limit/2 + processOverhead)
+		debug.SetMemoryLimit(limit + limit/4*3 + processOverhead)
 	}
 }
 
