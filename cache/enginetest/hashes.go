@@ -1,8 +1,11 @@
 package enginetest
 
 import (
+	"context"
+	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -65,6 +68,13 @@ func testHashes(t *testing.T, h *host) {
 		_, err := h.HIncrBy(h.ctx, k, "max", 1)
 		require.ErrorIs(t, err, cache.ErrNotInteger)
 	})
+	t.Run("HSetNX", func(t *testing.T) {
+		own := h.key("nx")
+		require.True(t, must(h.HSetNX(h.ctx, own, "f", "one"))(t))
+		require.False(t, must(h.HSetNX(h.ctx, own, "f", "two"))(t))
+		require.True(t, must(h.HSetNX(h.ctx, own, "", ""))(t))
+		require.Equal(t, map[string]string{"f": "one", "": ""}, must(h.HGetAll(h.ctx, own))(t))
+	})
 	t.Run("large", func(t *testing.T) {
 		// Beyond the sizes at which hosts change how they keep a hash.
 		large := h.key("large")
@@ -78,4 +88,66 @@ func testHashes(t *testing.T, h *host) {
 		require.Equal(t, want, must(h.HGetAll(h.ctx, large))(t))
 		require.EqualValues(t, len(want), must(h.HLen(h.ctx, large))(t))
 	})
+	t.Run("HScan", func(t *testing.T) {
+		testHScan(t, h)
+	})
+}
+
+func testHScan(t *testing.T, h *host) {
+	k := h.key("scanned")
+	require.Empty(t, must(scanHash(h.ctx, h, k, "", 10))(t), "a missing key has no fields")
+	want := map[string]string{"": "nameless", "a*": "star"}
+	for i := range 1000 {
+		want["field"+strconv.Itoa(i)] = strconv.Itoa(i)
+	}
+	for name, value := range want {
+		must(h.HSet(h.ctx, k, cache.Field{Name: name, Value: value}))(t)
+	}
+	for _, count := range []int{-1, 0, 7, 5000} {
+		require.Equal(t, want, must(scanHash(h.ctx, h, k, "", count))(t), "count %d", count)
+		require.Equal(t, want, must(scanHash(h.ctx, h, k, "*", count))(t), "count %d", count)
+	}
+	require.Equal(t, map[string]string{"a*": "star"}, must(scanHash(h.ctx, h, k, `a\*`, 10))(t))
+	require.Len(t, must(scanHash(h.ctx, h, k, "field1?", 10))(t), 10)
+	_, _, err := h.HScan(h.ctx, k, "no cursor", "", 10)
+	require.Error(t, err)
+
+	// What stays is found though others come and go between the pages.
+	seen := map[string]bool{}
+	for cursor, round := "", 0; ; round++ {
+		page, next, err := h.HScan(h.ctx, k, cursor, "field*", 50)
+		require.NoError(t, err)
+		for _, f := range page {
+			seen[f.Name] = true
+		}
+		if next == "" {
+			break
+		}
+		cursor = next
+		for i := range 40 {
+			must(h.HSet(h.ctx, k, cache.Field{Name: fmt.Sprint("passing", round, "-", i)}))(t)
+			must(h.HDel(h.ctx, k, fmt.Sprint("passing", round-1, "-", i)))(t)
+		}
+	}
+	for name := range want {
+		require.True(t, seen[name] || !strings.HasPrefix(name, "field"), name)
+	}
+}
+
+// scanHash goes through all pages of a hash.
+func scanHash(ctx context.Context, e cache.Engine, key, match string, count int) (map[string]string, error) {
+	all := map[string]string{}
+	for cursor := ""; ; {
+		page, next, err := e.HScan(ctx, key, cursor, match, count)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range page {
+			all[f.Name] = f.Value
+		}
+		if next == "" {
+			return all, nil
+		}
+		cursor = next
+	}
 }

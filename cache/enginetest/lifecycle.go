@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -42,15 +43,18 @@ func testEngine(t *testing.T, h *host) {
 
 // calls makes one call of each method that reaches the host.
 var calls = map[string]func(h *host, key string) error{
-	"Del":    func(h *host, k string) error { _, err := h.Del(h.ctx, k); return err },
-	"Exists": func(h *host, k string) error { _, err := h.Exists(h.ctx, k); return err },
-	"Expire": func(h *host, k string) error { _, err := h.Expire(h.ctx, k, 1, 0); return err },
-	"TTL":    func(h *host, k string) error { _, err := h.TTL(h.ctx, k); return err },
-	"Type":   func(h *host, k string) error { _, err := h.Type(h.ctx, k); return err },
-	"Scan":   func(h *host, k string) error { _, _, err := h.Scan(h.ctx, "", k, 1); return err },
-	"Set":    func(h *host, k string) error { _, err := h.Set(h.ctx, k, "v", cache.SetOptions{}); return err },
-	"MGet":   func(h *host, k string) error { _, err := h.MGet(h.ctx, k); return err },
-	"Run":    func(h *host, k string) error { _, err := h.Run(h.ctx, echo, []string{k}, nil); return err },
+	"Del":      func(h *host, k string) error { _, err := h.Del(h.ctx, k); return err },
+	"Exists":   func(h *host, k string) error { _, err := h.Exists(h.ctx, k); return err },
+	"Expire":   func(h *host, k string) error { _, err := h.Expire(h.ctx, k, 1, 0); return err },
+	"TTL":      func(h *host, k string) error { _, err := h.TTL(h.ctx, k); return err },
+	"Type":     func(h *host, k string) error { _, err := h.Type(h.ctx, k); return err },
+	"Scan":     func(h *host, k string) error { _, _, err := h.Scan(h.ctx, "", k, 1); return err },
+	"Set":      func(h *host, k string) error { _, err := h.Set(h.ctx, k, "v", cache.SetOptions{}); return err },
+	"ExpireAt": func(h *host, k string) error { _, err := h.ExpireAt(h.ctx, k, time.UnixMilli(1), 0); return err },
+	"Persist":  func(h *host, k string) error { _, err := h.Persist(h.ctx, k); return err },
+	"MSet":     func(h *host, k string) error { return h.MSet(h.ctx, cache.Field{Name: k}) },
+	"MGet":     func(h *host, k string) error { _, err := h.MGet(h.ctx, k); return err },
+	"Run":      func(h *host, k string) error { _, err := h.Run(h.ctx, echo, []string{k}, nil); return err },
 	"RunAll": func(h *host, k string) error {
 		return h.RunAll(h.ctx, []cache.Call{{Script: echo, Keys: []string{k}}})[0].Err
 	},

@@ -36,6 +36,7 @@ func Run(t *testing.T, open Factory) {
 	}{
 		{"Keys", testKeys},
 		{"Expiry", testExpiry},
+		{"ExpireConditions", testExpireConditions},
 		{"Scan", testScan},
 		{"Strings", testStrings},
 		{"Hashes", testHashes},

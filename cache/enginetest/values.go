@@ -30,6 +30,12 @@ var typed = []struct {
 }{
 	{"Get", "string", func(h *host, k string) error { _, err := h.Get(h.ctx, k); return err }},
 	{"IncrBy", "string", func(h *host, k string) error { _, err := h.IncrBy(h.ctx, k, 1); return err }},
+	{"SetGet", "string", func(h *host, k string) error { _, _, err := h.SetGet(h.ctx, k, "v", cache.SetOptions{}); return err }},
+	{"GetDel", "string", func(h *host, k string) error { _, err := h.GetDel(h.ctx, k); return err }},
+	{"GetEx", "string", func(h *host, k string) error {
+		_, err := h.GetEx(h.ctx, k, cache.GetOptions{TTL: time.Hour})
+		return err
+	}},
 	{"HSet", "hash", func(h *host, k string) error { _, err := h.HSet(h.ctx, k, fields("f", "2")...); return err }},
 	{"HGet", "hash", func(h *host, k string) error { _, err := h.HGet(h.ctx, k, "f"); return err }},
 	{"HMGet", "hash", func(h *host, k string) error { _, err := h.HMGet(h.ctx, k, "f", "g"); return err }},
@@ -37,6 +43,8 @@ var typed = []struct {
 	{"HDel", "hash", func(h *host, k string) error { _, err := h.HDel(h.ctx, k, "z"); return err }},
 	{"HLen", "hash", func(h *host, k string) error { _, err := h.HLen(h.ctx, k); return err }},
 	{"HIncrBy", "hash", func(h *host, k string) error { _, err := h.HIncrBy(h.ctx, k, "f", 1); return err }},
+	{"HSetNX", "hash", func(h *host, k string) error { _, err := h.HSetNX(h.ctx, k, "f", "1"); return err }},
+	{"HScan", "hash", func(h *host, k string) error { _, _, err := h.HScan(h.ctx, k, "", "", 1); return err }},
 	{"ZAdd", "zset", func(h *host, k string) error { _, err := h.ZAdd(h.ctx, k, cache.Member{Name: "g"}); return err }},
 	{"ZRem", "zset", func(h *host, k string) error { _, err := h.ZRem(h.ctx, k, "z"); return err }},
 	{"ZScore", "zset", func(h *host, k string) error { _, _, err := h.ZScore(h.ctx, k, "f"); return err }},

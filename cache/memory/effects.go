@@ -138,7 +138,7 @@ func (u *unit) replayOne(d *decoder) (err error) {
 		}
 	case opExpire:
 		if expireAt := int64(d.uvarint()); !d.failed {
-			u.expireAt(key, expireAt)
+			u.replayExpiry(key, expireAt)
 		}
 	case opHSet:
 		_, err = u.hset(key, d.fields())
@@ -163,4 +163,10 @@ func (u *unit) replayOne(d *decoder) (err error) {
 		return errEffect
 	}
 	return err
+}
+
+func (u *unit) replayExpiry(key string, at int64) {
+	if it := u.findForWrite(key); it != nil {
+		u.setDeadline(it, at)
+	}
 }

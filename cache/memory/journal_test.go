@@ -92,6 +92,14 @@ func TestReopenAfterRandomOperations(t *testing.T) {
 				ttl := time.Duration(rapid.IntRange(0, 3).Draw(rt, "ttl")) * time.Second
 				return second(e.Set(ctx, k, names.Draw(rt, "v"), cache.SetOptions{TTL: ttl}))
 			},
+			"set, keeping": func(k string) error { return second(e.Set(ctx, k, "kept", cache.SetOptions{KeepTTL: true})) },
+			"getex": func(k string) error {
+				return second(e.GetEx(ctx, k, cache.GetOptions{TTL: time.Duration(rapid.IntRange(0, 3).Draw(rt, "ttl")) * time.Second}))
+			},
+			"getdel": func(k string) error { return second(e.GetDel(ctx, k)) },
+			"mset": func(k string) error {
+				return e.MSet(ctx, cache.Field{Name: k, Value: names.Draw(rt, "v")}, cache.Field{Name: "e"})
+			},
 			"incr":  func(k string) error { return second(e.IncrBy(ctx, k, int64(numbers.Draw(rt, "by")))) },
 			"hset":  func(k string) error { return second(e.HSet(ctx, k, field(), field())) },
 			"hincr": func(k string) error { return second(e.HIncrBy(ctx, k, names.Draw(rt, "f"), 1)) },
@@ -110,6 +118,10 @@ func TestReopenAfterRandomOperations(t *testing.T) {
 			"expire": func(k string) error {
 				return second(e.Expire(ctx, k, time.Duration(numbers.Draw(rt, "s"))*time.Second, 0))
 			},
+			"expireat": func(k string) error {
+				return second(e.ExpireAt(ctx, k, clock.now().Add(time.Duration(numbers.Draw(rt, "s"))*time.Second), cache.ExpireXX))
+			},
+			"persist": func(k string) error { return second(e.Persist(ctx, k)) },
 			"script": func(string) error {
 				return second(e.Run(ctx, moveScript, []string{"c{t}", "d{t}"}, []string{names.Draw(rt, "f")}))
 			},

@@ -2,16 +2,26 @@ package memory
 
 import (
 	"context"
-	"slices"
-	"strings"
+	"fmt"
 	"time"
 
 	"hyperlocal/cache"
 )
 
 // Del removes keys and returns how many there were.
-func (e *Engine) Del(ctx context.Context, keys ...string) (int64, error) {
-	return writeMany(ctx, e, "del", keys, func(u *unit, key string) bool { return u.del(key) })
+func (e *Engine) Del(ctx context.Context, keys ...string) (n int64, err error) {
+	err = writeMany(ctx, e, "del", keys, func(of func(key string) *unit) error {
+		for _, key := range keys {
+			if of(key).del(key) {
+				n++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // Exists returns how many of keys exist; one named twice counts twice.
@@ -26,8 +36,18 @@ func (e *Engine) Exists(ctx context.Context, keys ...string) (int64, error) {
 }
 
 // Expire sets a key's time to live; a fraction of a millisecond counts as one.
-func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration, _ cache.ExpireCondition) (bool, error) {
-	return write(ctx, e, "expire", key, func(u *unit) (bool, error) { return u.expire(key, ttl), nil })
+func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration, when cache.ExpireCondition) (bool, error) {
+	return write(ctx, e, "expire", key, func(u *unit) (bool, error) { return u.expire(key, ttl, when) })
+}
+
+// ExpireAt is Expire with the moment, to the millisecond.
+func (e *Engine) ExpireAt(ctx context.Context, key string, at time.Time, when cache.ExpireCondition) (bool, error) {
+	return write(ctx, e, "expireat", key, func(u *unit) (bool, error) { return u.expireAt(key, at.UnixMilli(), when) })
+}
+
+// Persist takes a key's time to live away and reports whether it had one.
+func (e *Engine) Persist(ctx context.Context, key string) (bool, error) {
+	return write(ctx, e, "persist", key, func(u *unit) (bool, error) { return u.persist(key), nil })
 }
 
 // TTL returns the remaining time to live, cache.NoTTL or cache.NoKey.
@@ -35,7 +55,7 @@ func (e *Engine) TTL(ctx context.Context, key string) (time.Duration, error) {
 	return read(ctx, e, "ttl", key, func(r reader) (time.Duration, error) { return r.ttl(key), nil })
 }
 
-// Type returns "string", "hash", "zset", "stream", or "none".
+// Type returns "string", "list", "set", "hash", "zset", "stream", or "none".
 func (e *Engine) Type(ctx context.Context, key string) (string, error) {
 	return read(ctx, e, "type", key, func(r reader) (string, error) {
 		if it := r.peek(key); it != nil {
@@ -65,23 +85,62 @@ func (u *unit) del(key string) bool {
 	return true
 }
 
-func (u *unit) expire(key string, ttl time.Duration) bool {
-	if ttl <= 0 {
-		return u.del(key)
-	}
-	return u.expireAt(key, u.deadline(ttl))
+func (u *unit) expire(key string, ttl time.Duration, when cache.ExpireCondition) (bool, error) {
+	return u.expireAt(key, u.now+wholeMillis(ttl), when)
 }
 
-// expireAt is expire with a moment in ms since 1970, 0 for never.
-func (u *unit) expireAt(key string, at int64) bool {
+// expireAt is expire with a moment in ms since 1970. One that has passed removes
+// the key.
+func (u *unit) expireAt(key string, at int64, when cache.ExpireCondition) (bool, error) {
+	if excludes(when) {
+		return false, fmt.Errorf("conditions of expiry: %w", cache.ErrSyntax)
+	}
 	it := u.findForWrite(key)
-	if it == nil {
+	if it == nil || !allows(when, it.expireAt, at) {
+		return false, nil
+	}
+	if at <= u.now {
+		u.drop(it)
+	} else {
+		u.setDeadline(it, at)
+	}
+	return true, nil
+}
+
+func (u *unit) persist(key string) bool {
+	it := u.findForWrite(key)
+	if it == nil || it.expireAt == 0 {
 		return false
 	}
+	u.setDeadline(it, 0)
+	return true
+}
+
+// setDeadline makes an item expire at a moment in ms since 1970, 0 for never.
+func (u *unit) setDeadline(it *item, at int64) {
 	u.changed = true
 	u.schedule(it, at)
 	if u.records() {
-		u.effects.expire(key, at)
+		u.effects.expire(it.key, at)
+	}
+}
+
+// excludes says that conditions exclude each other.
+func excludes(when cache.ExpireCondition) bool {
+	const both = cache.ExpireGT | cache.ExpireLT
+	return when&cache.ExpireNX != 0 && when != cache.ExpireNX || when&both == both
+}
+
+// allows says whether conditions let a key that expires at one moment, 0 for
+// never, expire at another.
+func allows(when cache.ExpireCondition, expireAt, at int64) bool {
+	never := expireAt == 0
+	switch {
+	case when&cache.ExpireNX != 0 && !never,
+		when&cache.ExpireXX != 0 && never,
+		when&cache.ExpireGT != 0 && (never || at <= expireAt),
+		when&cache.ExpireLT != 0 && !never && at >= expireAt:
+		return false
 	}
 	return true
 }
@@ -92,81 +151,14 @@ func (u *unit) deadline(ttl time.Duration) int64 {
 	if ttl == 0 {
 		return 0
 	}
-	return u.now + int64((ttl+time.Millisecond-1)/time.Millisecond)
+	return u.now + wholeMillis(ttl)
 }
 
-// readMany runs fn for each key, with the shards of all of them locked
-// together so that the answer is of one moment.
-func readMany(ctx context.Context, e *Engine, op string, keys []string, fn func(r reader, i int, key string)) error {
-	indexes := shardIndexes(keys)
-	for i, n := range indexes {
-		if err := e.shards[n].rlock(ctx); err != nil {
-			for _, n := range indexes[:i] {
-				e.shards[n].mu.RUnlock()
-			}
-			return opError(op, keys[0], err)
-		}
+// wholeMillis rounds up, so that a short time to live is not none at all.
+func wholeMillis(d time.Duration) int64 {
+	ms := d.Milliseconds()
+	if d > time.Duration(ms)*time.Millisecond {
+		ms++
 	}
-	now := e.nowMS()
-	for i, key := range keys {
-		fn(reader{shard: e.shardOf(key), now: now}, i, key)
-	}
-	for _, n := range indexes {
-		e.shards[n].mu.RUnlock()
-	}
-	return nil
-}
-
-// writeMany is readMany for a command that writes; it counts the keys for
-// which fn is true. Each shard's part is a unit of its own: together for
-// readers, but after a crash a part may be missing, as on a Cluster.
-func writeMany(ctx context.Context, e *Engine, op string, keys []string, fn func(u *unit, key string) bool) (int64, error) {
-	if err := e.admit(ctx); err != nil {
-		return 0, opError(op, strings.Join(keys, " "), err)
-	}
-	full := e.makeRoom()
-	indexes := shardIndexes(keys)
-	for i, n := range indexes {
-		if err := e.shards[n].lock(ctx); err != nil {
-			for _, n := range indexes[:i] {
-				e.shards[n].mu.Unlock()
-			}
-			return 0, opError(op, keys[0], err)
-		}
-	}
-	now := e.nowMS()
-	var count int64
-	for _, n := range indexes {
-		u := e.shards[n].begin(e.journal != nil, e.durability, now)
-		u.full = full
-		for _, key := range keys {
-			if shardIndex(key) == n && fn(u, key) {
-				count++
-			}
-		}
-	}
-	var failed error
-	batches := make([]*batch, len(indexes))
-	for i, n := range indexes {
-		batches[i] = e.commit(&e.shards[n].unit)
-	}
-	for _, b := range batches {
-		if err := b.wait(ctx); err != nil {
-			failed = opError(op, keys[0], err)
-		}
-	}
-	if failed != nil {
-		return 0, failed
-	}
-	return count, nil
-}
-
-// shardIndexes returns each shard of keys once, in the order of locking.
-func shardIndexes(keys []string) []int {
-	indexes := make([]int, len(keys))
-	for i, key := range keys {
-		indexes[i] = shardIndex(key)
-	}
-	slices.Sort(indexes)
-	return slices.Compact(indexes)
+	return ms
 }

@@ -2,27 +2,8 @@ package memory
 
 import (
 	"context"
-	"time"
-
-	"hyperlocal/cache"
 )
 
-func (e *Engine) ExpireAt(context.Context, string, time.Time, cache.ExpireCondition) (bool, error) {
-	panic("pending")
-}
-func (e *Engine) Persist(context.Context, string) (bool, error) { panic("pending") }
-func (e *Engine) SetGet(context.Context, string, string, cache.SetOptions) (cache.Optional, bool, error) {
-	panic("pending")
-}
-func (e *Engine) GetDel(context.Context, string) (cache.Optional, error) { panic("pending") }
-func (e *Engine) GetEx(context.Context, string, cache.GetOptions) (cache.Optional, error) {
-	panic("pending")
-}
-func (e *Engine) MSet(context.Context, ...cache.Field) error                   { panic("pending") }
-func (e *Engine) HSetNX(context.Context, string, string, string) (bool, error) { panic("pending") }
-func (e *Engine) HScan(context.Context, string, string, string, int) ([]cache.Field, string, error) {
-	panic("pending")
-}
 func (e *Engine) LPush(context.Context, string, ...string) (int64, error)        { panic("pending") }
 func (e *Engine) RPush(context.Context, string, ...string) (int64, error)        { panic("pending") }
 func (e *Engine) LPop(context.Context, string, int) ([]string, error)            { panic("pending") }

@@ -43,7 +43,7 @@ func (e *Engine) Scan(ctx context.Context, cursor, match string, count int) ([]s
 		if h := xxhash.Sum64String(key); h < from || h > to || it.expired(now) {
 			continue
 		}
-		if glob.Match(match, key) {
+		if match == "" || glob.Match(match, key) {
 			keys = append(keys, key)
 		}
 	}

@@ -107,7 +107,9 @@ func (t *tx) Exists(key string) bool { return t.ok(key) && t.u.find(key) != nil 
 
 func (t *tx) Del(key string) bool { return t.ok(key) && t.u.del(key) }
 
-func (t *tx) Expire(key string, ttl time.Duration) bool { return t.ok(key) && t.u.expire(key, ttl) }
+func (t *tx) Expire(key string, ttl time.Duration) bool {
+	return do(t, key, func(u *unit) (bool, error) { return u.expire(key, ttl, 0) })
+}
 
 func (t *tx) Get(key string) cache.Optional {
 	return do(t, key, func(u *unit) (cache.Optional, error) { return u.get(key) })

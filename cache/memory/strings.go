@@ -2,16 +2,11 @@ package memory
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strings"
 	"unsafe"
 
 	"hyperlocal/cache"
-)
-
-var (
-	errBothNXAndXX = errors.New("NX and XX exclude each other")
-	errNegativeTTL = errors.New("time to live is negative")
 )
 
 // text is the value of a string key.
@@ -33,14 +28,45 @@ func (e *Engine) Get(ctx context.Context, key string) (cache.Optional, error) {
 	return read(ctx, e, "get", key, func(r reader) (cache.Optional, error) { return r.get(key) })
 }
 
+// SetGet is Set that also returns the value the key had.
+func (e *Engine) SetGet(ctx context.Context, key, value string, opt cache.SetOptions) (old cache.Optional, wrote bool, err error) {
+	wrote, err = write(ctx, e, "set", key, func(u *unit) (bool, error) {
+		if err := checkSet(opt); err != nil {
+			return false, err
+		}
+		if old, err = u.get(key); err != nil {
+			return false, err
+		}
+		return u.set(key, value, opt)
+	})
+	if err != nil {
+		return cache.Optional{}, false, err
+	}
+	return old, wrote, nil
+}
+
+// GetDel returns a value and removes the key.
+func (e *Engine) GetDel(ctx context.Context, key string) (cache.Optional, error) {
+	return write(ctx, e, "getdel", key, func(u *unit) (cache.Optional, error) {
+		v, err := u.get(key)
+		if v.OK {
+			u.del(key)
+		}
+		return v, err
+	})
+}
+
+// GetEx returns a value and changes the key's time to live.
+func (e *Engine) GetEx(ctx context.Context, key string, opt cache.GetOptions) (cache.Optional, error) {
+	return write(ctx, e, "getex", key, func(u *unit) (cache.Optional, error) { return u.getEx(key, opt) })
+}
+
 // MGet answers in the order of keys; a key of another type is missing.
 func (e *Engine) MGet(ctx context.Context, keys ...string) ([]cache.Optional, error) {
 	values := make([]cache.Optional, len(keys))
 	err := readMany(ctx, e, "mget", keys, func(r reader, i int, key string) {
 		if it := r.find(key); it != nil {
-			if t, ok := it.value.(*text); ok {
-				values[i] = cache.Optional{Str: t.s, OK: true}
-			}
+			values[i].Str, values[i].OK = stringOf(it.value)
 		}
 	})
 	if err != nil {
@@ -49,31 +75,96 @@ func (e *Engine) MGet(ctx context.Context, keys ...string) ([]cache.Optional, er
 	return values, nil
 }
 
+// MSet sets each field's name, a key, to its value, and removes times to live.
+func (e *Engine) MSet(ctx context.Context, pairs ...cache.Field) error {
+	keys := make([]string, len(pairs))
+	for i, p := range pairs {
+		keys[i] = p.Name
+	}
+	return writeMany(ctx, e, "mset", keys, func(of func(key string) *unit) error {
+		for _, p := range pairs {
+			// All are refused, if any: what is full was so before the first.
+			if _, err := of(p.Name).set(p.Name, p.Value, cache.SetOptions{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
 // IncrBy returns the new value. The key keeps its time to live.
 func (e *Engine) IncrBy(ctx context.Context, key string, delta int64) (int64, error) {
 	return write(ctx, e, "incrby", key, func(u *unit) (int64, error) { return u.incrBy(key, delta) })
 }
 
-func (r reader) get(key string) (cache.Optional, error) {
-	t, err := lookup[*text](r, key)
-	if t == nil || err != nil {
-		return cache.Optional{}, err
+// stringOf is the string that a value is to GET, if it is one.
+func stringOf(v value) (s string, ok bool) {
+	t, ok := v.(*text)
+	if !ok {
+		return "", false
 	}
-	return cache.Optional{Str: t.s, OK: true}, nil
+	return t.s, true
+}
+
+func (r reader) get(key string) (cache.Optional, error) {
+	it := r.find(key)
+	if it == nil {
+		return cache.Optional{}, nil
+	}
+	s, ok := stringOf(it.value)
+	if !ok {
+		return cache.Optional{}, cache.ErrWrongType
+	}
+	return cache.Optional{Str: s, OK: true}, nil
+}
+
+func (u *unit) getEx(key string, opt cache.GetOptions) (cache.Optional, error) {
+	if opt.Persist && opt.TTL != 0 {
+		return cache.Optional{}, fmt.Errorf("a time to live and none: %w", cache.ErrSyntax)
+	}
+	v, err := u.get(key)
+	if !v.OK || err != nil {
+		return v, err
+	}
+	// Redis looks at the number only now: a missing key has no use for it.
+	switch {
+	case opt.TTL < 0:
+		return cache.Optional{}, errNegativeTTL
+	case opt.TTL > 0:
+		u.setDeadline(u.keys[key], u.deadline(opt.TTL))
+	case opt.Persist:
+		u.persist(key)
+	}
+	return v, nil
+}
+
+var errNegativeTTL = fmt.Errorf("negative time to live: %w", cache.ErrSyntax)
+
+func checkSet(opt cache.SetOptions) error {
+	switch {
+	case opt.NX && opt.XX:
+		return fmt.Errorf("NX and XX: %w", cache.ErrSyntax)
+	case opt.KeepTTL && opt.TTL != 0:
+		return fmt.Errorf("an old and a new time to live: %w", cache.ErrSyntax)
+	case opt.TTL < 0:
+		return errNegativeTTL
+	}
+	return nil
 }
 
 func (u *unit) set(key, value string, opt cache.SetOptions) (bool, error) {
-	if opt.NX && opt.XX {
-		return false, errBothNXAndXX
-	}
-	if opt.TTL < 0 {
-		return false, errNegativeTTL
+	if err := checkSet(opt); err != nil {
+		return false, err
 	}
 	it := u.findForWrite(key)
 	if opt.NX && it != nil || opt.XX && it == nil {
 		return false, nil
 	}
-	if err := u.putText(key, value, u.deadline(opt.TTL)); err != nil {
+	expireAt := u.deadline(opt.TTL)
+	if opt.KeepTTL && it != nil {
+		expireAt = it.expireAt
+	}
+	if err := u.putText(key, value, expireAt); err != nil {
 		return false, err
 	}
 	return true, nil
@@ -106,13 +197,13 @@ func (u *unit) putText(key, value string, expireAt int64) error {
 }
 
 func (u *unit) incrBy(key string, delta int64) (int64, error) {
-	it, t, err := reach[*text](u, key)
-	if err != nil {
-		return 0, err
-	}
 	current, expireAt := "0", int64(0)
-	if it != nil {
-		current, expireAt = t.s, it.expireAt
+	if it := u.findForWrite(key); it != nil {
+		var ok bool
+		if current, ok = stringOf(it.value); !ok {
+			return 0, cache.ErrWrongType
+		}
+		expireAt = it.expireAt
 	}
 	n, s, err := addInteger(current, delta)
 	if err != nil {

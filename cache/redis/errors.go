@@ -13,12 +13,14 @@ import (
 
 // refusals maps how a server's error begins to what the contract calls it. The
 // texts are those of Redis 7 (server.c, t_string.c, t_hash.c, t_stream.c,
-// t_zset.c, geo.c), without the code ERR, which the library takes off. An error inside a
+// t_zset.c, t_list.c, expire.c, hyperloglog.c, geo.c), without the code ERR, which the library takes off. An error inside a
 // script begins the same way.
 var refusals = []struct {
 	prefix  string
 	verdict error
 }{
+	{"WRONGTYPE Key is not a valid HyperLogLog", cache.ErrNotHLL},
+	{"INVALIDOBJ", cache.ErrNotHLL},
 	{"WRONGTYPE", cache.ErrWrongType},
 
 	{"value is not an integer", cache.ErrNotInteger},
@@ -39,6 +41,12 @@ var refusals = []struct {
 	{"radius cannot be negative", cache.ErrSyntax},
 	{"height or width cannot be negative", cache.ErrSyntax},
 	{"need numeric", cache.ErrSyntax}, // radius, width, height
+
+	{"syntax error", cache.ErrSyntax},
+	{"invalid expire time", cache.ErrSyntax},
+	{"NX and XX, GT or LT options", cache.ErrSyntax},
+	{"GT and LT options", cache.ErrSyntax},
+	{"value is out of range, must be positive", cache.ErrSyntax},
 
 	{"value is not a valid float", cache.ErrScoreNaN},
 	{"min or max is not a float", cache.ErrScoreNaN},

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"strconv"
 
 	"hyperlocal/cache"
 )
@@ -37,6 +38,36 @@ func (e *Engine) HMGet(ctx context.Context, key string, fields ...string) ([]cac
 func (e *Engine) HGetAll(ctx context.Context, key string) (map[string]string, error) {
 	all, err := e.do(ctx, e.client.B().Hgetall().Key(key).Build()).AsStrMap()
 	return all, fail("HGETALL", key, err)
+}
+
+// HSetNX implements cache.Hashes.
+func (e *Engine) HSetNX(ctx context.Context, key, field, value string) (bool, error) {
+	n, err := e.do(ctx, e.client.B().Hsetnx().Key(key).Field(field).Value(value).Build()).ToInt64()
+	return n == 1, fail("HSETNX", key, err)
+}
+
+// HScan implements cache.Hashes. The cursor is as in Scan.
+func (e *Engine) HScan(ctx context.Context, key, cursor, match string, count int) ([]cache.Field, string, error) {
+	at, err := parseCursor(cursor)
+	if err != nil {
+		return nil, "", refuse("HSCAN", key, err)
+	}
+	cmd := e.client.B().Arbitrary("HSCAN").Keys(key).Args(strconv.FormatUint(at, 10), "MATCH", anyIfEmpty(match))
+	if count > 0 {
+		cmd = cmd.Args("COUNT", strconv.Itoa(count))
+	}
+	page, err := e.do(ctx, cmd.ReadOnly()).AsScanEntry()
+	if err == nil && len(page.Elements)%2 != 0 {
+		err = errReply
+	}
+	if err != nil {
+		return nil, "", fail("HSCAN", key, err)
+	}
+	fields := make([]cache.Field, len(page.Elements)/2)
+	for i := range fields {
+		fields[i] = cache.Field{Name: page.Elements[2*i], Value: page.Elements[2*i+1]}
+	}
+	return fields, formatCursor(page.Cursor), nil
 }
 
 // HDel implements cache.Hashes.

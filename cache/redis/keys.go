@@ -73,10 +73,33 @@ func (e *Engine) parts(keys []string) []part {
 }
 
 // Expire implements cache.Keys, to the millisecond, rounded up.
-func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration, _ cache.ExpireCondition) (bool, error) {
-	cmd := e.client.B().Pexpire().Key(key).Milliseconds(wholeMillis(ttl)).Build()
-	n, err := e.do(ctx, cmd).ToInt64()
-	return n == 1, fail("PEXPIRE", key, err)
+func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration, when cache.ExpireCondition) (bool, error) {
+	return e.expire(ctx, "PEXPIRE", key, wholeMillis(ttl), when)
+}
+
+// ExpireAt implements cache.Keys.
+func (e *Engine) ExpireAt(ctx context.Context, key string, at time.Time, when cache.ExpireCondition) (bool, error) {
+	return e.expire(ctx, "PEXPIREAT", key, at.UnixMilli(), when)
+}
+
+func (e *Engine) expire(ctx context.Context, op, key string, ms int64, when cache.ExpireCondition) (bool, error) {
+	cmd := e.client.B().Arbitrary(op).Keys(key).Args(strconv.FormatInt(ms, 10))
+	for _, c := range []struct {
+		flag cache.ExpireCondition
+		word string
+	}{{cache.ExpireNX, "NX"}, {cache.ExpireXX, "XX"}, {cache.ExpireGT, "GT"}, {cache.ExpireLT, "LT"}} {
+		if when&c.flag != 0 {
+			cmd = cmd.Args(c.word)
+		}
+	}
+	n, err := e.do(ctx, cmd.Build()).ToInt64()
+	return n == 1, fail(op, key, err)
+}
+
+// Persist implements cache.Keys.
+func (e *Engine) Persist(ctx context.Context, key string) (bool, error) {
+	n, err := e.do(ctx, e.client.B().Persist().Key(key).Build()).ToInt64()
+	return n == 1, fail("PERSIST", key, err)
 }
 
 // wholeMillis rounds up: a short time to live must not become none at all.
@@ -109,14 +132,11 @@ func (e *Engine) Type(ctx context.Context, key string) (string, error) {
 
 // Scan implements cache.Keys. The cursor is the server's, "0" being "".
 func (e *Engine) Scan(ctx context.Context, cursor, match string, count int) ([]string, string, error) {
-	var at uint64
-	if cursor != "" {
-		var err error
-		if at, err = strconv.ParseUint(cursor, 10, 64); err != nil {
-			return nil, "", refuse("SCAN", cursor, errCursor)
-		}
+	at, err := parseCursor(cursor)
+	if err != nil {
+		return nil, "", refuse("SCAN", cursor, err)
 	}
-	scan := e.client.B().Scan().Cursor(at).Match(match)
+	scan := e.client.B().Scan().Cursor(at).Match(anyIfEmpty(match))
 	cmd := scan.Build
 	if count > 0 {
 		cmd = scan.Count(int64(count)).Build
@@ -125,9 +145,31 @@ func (e *Engine) Scan(ctx context.Context, cursor, match string, count int) ([]s
 	if err != nil {
 		return nil, "", fail("SCAN", match, err)
 	}
-	next := ""
-	if page.Cursor != 0 {
-		next = strconv.FormatUint(page.Cursor, 10)
+	return page.Elements, formatCursor(page.Cursor), nil
+}
+
+func parseCursor(cursor string) (uint64, error) {
+	if cursor == "" {
+		return 0, nil
 	}
-	return page.Elements, next, nil
+	at, err := strconv.ParseUint(cursor, 10, 64)
+	if err != nil {
+		return 0, errCursor
+	}
+	return at, nil
+}
+
+func formatCursor(at uint64) string {
+	if at == 0 {
+		return ""
+	}
+	return strconv.FormatUint(at, 10)
+}
+
+// anyIfEmpty is a pattern as the server understands it, to whom "" is no key.
+func anyIfEmpty(match string) string {
+	if match == "" {
+		return "*"
+	}
+	return match
 }

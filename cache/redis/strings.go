@@ -11,21 +11,83 @@ import (
 
 // Set implements cache.Strings.
 func (e *Engine) Set(ctx context.Context, key, value string, opt cache.SetOptions) (bool, error) {
-	cmd := e.client.B().Arbitrary("SET").Keys(key).Args(value)
-	if opt.NX {
-		cmd = cmd.Args("NX")
-	}
-	if opt.XX {
-		cmd = cmd.Args("XX")
-	}
-	if opt.TTL != 0 {
-		cmd = cmd.Args("PX", strconv.FormatInt(wholeMillis(opt.TTL), 10))
-	}
-	err := e.do(ctx, cmd.Build()).Error()
+	err := e.do(ctx, e.client.B().Arbitrary("SET").Keys(key).Args(value).Args(setArgs(opt)...).Build()).Error()
 	if rueidis.IsRedisNil(err) {
 		return false, nil
 	}
 	return err == nil, fail("SET", key, err)
+}
+
+// SetGet implements cache.Strings. Whether it wrote follows from what there was.
+func (e *Engine) SetGet(ctx context.Context, key, value string, opt cache.SetOptions) (cache.Optional, bool, error) {
+	cmd := e.client.B().Arbitrary("SET").Keys(key).Args(value).Args(setArgs(opt)...).Args("GET").Build()
+	old, err := optional("SET", key, e.do(ctx, cmd))
+	if err != nil {
+		return cache.Optional{}, false, err
+	}
+	return old, !(opt.NX && old.OK || opt.XX && !old.OK), nil
+}
+
+func setArgs(opt cache.SetOptions) (args []string) {
+	if opt.NX {
+		args = append(args, "NX")
+	}
+	if opt.XX {
+		args = append(args, "XX")
+	}
+	if opt.KeepTTL {
+		args = append(args, "KEEPTTL")
+	}
+	if opt.TTL != 0 {
+		args = append(args, "PX", strconv.FormatInt(wholeMillis(opt.TTL), 10))
+	}
+	return args
+}
+
+// GetDel implements cache.Strings.
+func (e *Engine) GetDel(ctx context.Context, key string) (cache.Optional, error) {
+	return optional("GETDEL", key, e.do(ctx, e.client.B().Getdel().Key(key).Build()))
+}
+
+// GetEx implements cache.Strings.
+func (e *Engine) GetEx(ctx context.Context, key string, opt cache.GetOptions) (cache.Optional, error) {
+	cmd := e.client.B().Arbitrary("GETEX").Keys(key)
+	if opt.Persist {
+		cmd = cmd.Args("PERSIST")
+	}
+	if opt.TTL != 0 {
+		cmd = cmd.Args("PX", strconv.FormatInt(wholeMillis(opt.TTL), 10))
+	}
+	return optional("GETEX", key, e.do(ctx, cmd.Build()))
+}
+
+// MSet implements cache.Strings.
+func (e *Engine) MSet(ctx context.Context, pairs ...cache.Field) error {
+	if len(pairs) == 0 {
+		return nil
+	}
+	keys := make([]string, len(pairs))
+	for i, p := range pairs {
+		keys[i] = p.Name
+	}
+	var cmds []rueidis.Completed
+	for _, part := range e.parts(keys) {
+		cmd := e.client.B().Mset().KeyValue()
+		for i, key := range part.keys {
+			at := i
+			if part.index != nil {
+				at = part.index[i]
+			}
+			cmd = cmd.KeyValue(key, pairs[at].Value)
+		}
+		cmds = append(cmds, cmd.Build())
+	}
+	for _, reply := range e.doMulti(ctx, cmds...) {
+		if err := reply.Error(); err != nil {
+			return fail("MSET", keys[0], err)
+		}
+	}
+	return nil
 }
 
 // Get implements cache.Strings.
