@@ -89,7 +89,7 @@ func measure(ctx context.Context, o options, m measurement, dir string) (f findi
 	for n := range o.rounds + 1 {
 		for _, s := range sides {
 			found, err := s.round(ctx)
-			if err != nil {
+			if err = errors.Join(err, ctx.Err()); err != nil { // an interrupted run ends here
 				return f, fmt.Errorf("%s: %w", s.name, err)
 			}
 			progress("%s: round %d of %d, %s: %v", m.name, n, o.rounds, s.name, found)
