@@ -65,8 +65,9 @@ const (
 	// Always loses nothing: the write is on disk before the call returns.
 	// Concurrent writers share one fsync.
 	Always
-	// Ephemeral promises nothing: the write is not journaled at all and is
-	// only as old as the last snapshot after a restart.
+	// Ephemeral promises nothing: the write is not journaled at all. After a
+	// restart it is there only if a snapshot happened to hold it and no
+	// journaled write came after.
 	Ephemeral
 )
 

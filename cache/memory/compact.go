@@ -45,13 +45,12 @@ func (j *journal) compactLoop() {
 func (j *journal) compact() error {
 	j.compacting.Lock()
 	defer j.compacting.Unlock()
-	number, firstSeq, err := j.rotate()
+	c, err := j.rotate()
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	size, err := j.saveSnapshot(number, firstSeq)
-	if err = j.resume(number, firstSeq, err); err != nil {
+	if err := j.resume(c, j.saveSnapshot(c)); err != nil {
 		return err
 	}
 	l, err := listDir(j.dir)
@@ -60,12 +59,12 @@ func (j *journal) compact() error {
 	}
 	var obsolete []string
 	for _, n := range l.segments {
-		if n < number {
+		if n < c.number {
 			obsolete = append(obsolete, segmentPath(j.dir, n))
 		}
 	}
 	for _, n := range l.snapshots {
-		if n < number {
+		if n < c.number {
 			obsolete = append(obsolete, snapshotPath(j.dir, n))
 		}
 	}
@@ -75,51 +74,59 @@ func (j *journal) compact() error {
 	// What was written since the rotation is in the new segment alone.
 	j.logBytes -= j.replaced
 	j.segments = 1
-	j.bound = max(j.minBound, size)
-	j.log.Info("journal compacted", "dir", j.dir, "snapshot_bytes", size, "took", time.Since(began))
+	j.bound = max(j.minBound, c.size)
+	j.log.Info("journal compacted", "dir", j.dir, "snapshot_bytes", c.size, "took", time.Since(began))
 	return nil
 }
 
-// rotate ends the present segment and begins the next, whose number and first
-// sequence it returns. After a failure the next one is only created once a
-// snapshot makes the hole before it harmless.
-func (j *journal) rotate() (number, firstSeq uint64, err error) {
+// compaction is a snapshot on its way.
+type compaction struct {
+	number   uint64 // of the first segment that it does not replace
+	firstSeq uint64 // of the first record that it may not hold
+	last     uint64 // sequence of the record after which its state is
+	size     int64  // bytes
+	rescued  *batch // of the records in it that are not in a segment; may be nil
+}
+
+// rotate ends the present segment and begins the next. After a failure the next
+// one is only created once a snapshot makes the hole before it harmless.
+func (j *journal) rotate() (*compaction, error) {
 	j.io.Lock()
 	defer j.io.Unlock()
 	j.flushLocked(true)
 	// A number is never used twice: a segment that could not be created may be
 	// there all the same.
 	j.number++
-	number = j.number
+	c := &compaction{number: j.number}
 	j.replaced = j.logBytes
 
 	j.mu.Lock()
 	if j.mode != running {
 		j.mode = recovering
-		firstSeq = j.seq + 1
+		c.firstSeq = j.seq + 1
 		j.mu.Unlock()
-		return number, firstSeq, nil
+		return c, nil
 	}
 	j.mu.Unlock()
 	// Nothing can be written meanwhile: that takes j.io.
-	firstSeq = j.durable.Load() + 1
-	next, err := createSegment(j.disk, j.dir, number, firstSeq)
+	c.firstSeq = j.durable.Load() + 1
+	next, err := createSegment(j.disk, j.dir, c.number, c.firstSeq)
 	if err != nil {
 		j.fail(err)
-		return 0, 0, err
+		return nil, err
 	}
 	if err := j.segment.close(); err != nil {
 		next.file.Close()
 		j.fail(err)
-		return 0, 0, err
+		return nil, err
 	}
 	j.segment = next
 	j.segments++
-	return number, firstSeq, nil
+	return c, nil
 }
 
 // resume ends a recovery, if this compaction was one.
-func (j *journal) resume(number, firstSeq uint64, snapshotErr error) error {
+func (j *journal) resume(c *compaction, snapshotErr error) error {
 	j.io.Lock()
 	defer j.io.Unlock()
 	j.mu.Lock()
@@ -128,16 +135,21 @@ func (j *journal) resume(number, firstSeq uint64, snapshotErr error) error {
 	if mode == running {
 		return snapshotErr
 	}
-	if mode == failed { // it failed again meanwhile
-		return errors.Join(snapshotErr, cause)
+	err := snapshotErr
+	var next *segment
+	switch {
+	case mode == failed: // it failed again meanwhile
+		err = errors.Join(err, cause)
+	case err == nil:
+		next, err = createSegment(j.disk, j.dir, c.number, c.last+1)
 	}
-	if snapshotErr != nil {
-		j.fail(snapshotErr)
-		return snapshotErr
+	if c.rescued != nil {
+		defer j.finish(c.rescued, err)
 	}
-	next, err := createSegment(j.disk, j.dir, number, firstSeq)
 	if err != nil {
-		j.fail(err)
+		if mode == recovering {
+			j.fail(err)
+		}
 		return err
 	}
 	j.segment.file.Close() // its content is superseded, whatever this says
@@ -145,7 +157,7 @@ func (j *journal) resume(number, firstSeq uint64, snapshotErr error) error {
 	j.segments++
 	j.mu.Lock()
 	j.mode, j.cause, j.fallback = running, nil, nil
-	j.durable.Store(firstSeq - 1)
+	j.durable.Store(c.last)
 	j.degraded.Store(false)
 	j.mu.Unlock()
 	notify(j.wake)
@@ -154,15 +166,15 @@ func (j *journal) resume(number, firstSeq uint64, snapshotErr error) error {
 }
 
 // saveSnapshot returns when the snapshot is on disk under its final name.
-func (j *journal) saveSnapshot(number, firstSeq uint64) (size int64, err error) {
-	path := snapshotPath(j.dir, number)
+func (j *journal) saveSnapshot(c *compaction) error {
+	path := snapshotPath(j.dir, c.number)
 	temp := path + tempSuffix
 	f, err := j.disk.create(temp)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	size, err = j.db.writeSnapshot(f, number, firstSeq)
-	if err == nil {
+	w := newSnapshotWriter(&steadyFile{diskFile: f}, j.db.running)
+	if err = j.writeSnapshot(w, c); err == nil {
 		err = f.Sync()
 	}
 	err = errors.Join(err, f.Close())
@@ -171,9 +183,62 @@ func (j *journal) saveSnapshot(number, firstSeq uint64) (size int64, err error) 
 	}
 	if err != nil {
 		j.removeAll([]string{temp})
-		return 0, err
+		return err
 	}
-	return size, j.disk.syncDir(j.dir)
+	return j.disk.syncDir(j.dir)
+}
+
+func (j *journal) writeSnapshot(w *snapshotWriter, c *compaction) error {
+	if err := w.begin(c.number, c.firstSeq); err != nil {
+		return err
+	}
+	if err := w.encode(j.db); err != nil {
+		return err
+	}
+	if err := j.complete(w, c); err != nil {
+		return err
+	}
+	err := w.end(c.last)
+	c.size = w.size
+	return err
+}
+
+// complete sees to it that the records up to now, of which the snapshot may hold
+// parts, are on disk before the snapshot counts: in the segment, or else in the
+// snapshot itself.
+func (j *journal) complete(w *snapshotWriter, c *compaction) error {
+	j.mu.Lock()
+	mode := j.mode
+	var buf []byte
+	if c.last = j.seq; mode == recovering {
+		buf, c.rescued, _ = j.take()
+	}
+	j.mu.Unlock()
+	if mode == recovering {
+		return w.records(buf[markSize:])
+	}
+	j.flush(true)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.cause
+}
+
+// steadyAt is how much of a snapshot is written between two fsyncs: those of the
+// log, which writers wait for, do not find all of it in their way.
+const steadyAt = 8 << 20
+
+// steadyFile is on disk except for its end.
+type steadyFile struct {
+	diskFile
+	written int
+}
+
+func (f *steadyFile) Write(b []byte) (int, error) {
+	n, err := f.diskFile.Write(b)
+	if f.written += n; err == nil && f.written >= steadyAt {
+		f.written, err = 0, f.Sync()
+	}
+	return n, err
 }
 
 // removeAll removes files that are not needed any more; one that stays is

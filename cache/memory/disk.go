@@ -14,6 +14,8 @@ type disk interface {
 	rename(from, to string) error
 	remove(path string) error
 	truncate(path string, size int64) error
+	// sync makes a file durable that another process wrote.
+	sync(path string) error
 	// syncDir makes what happened to the names in a directory durable.
 	syncDir(dir string) error
 }
@@ -33,12 +35,20 @@ func (osDisk) create(path string) (diskFile, error) {
 func (osDisk) rename(from, to string) error { return os.Rename(from, to) }
 func (osDisk) remove(path string) error     { return os.Remove(path) }
 
+func (osDisk) sync(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
 func (osDisk) truncate(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Truncate(size), f.Sync(), f.Close())
+	return errors.Join(f.Truncate(size), f.Close())
 }
 
 func (osDisk) syncDir(dir string) error {

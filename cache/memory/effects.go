@@ -110,13 +110,21 @@ func (u *unit) records() bool { return u.journaled && u.durability != cache.Ephe
 
 var errEffect = errors.New("record does not decode")
 
-// replay applies the effects of one record. The unit must not be journaled,
-// and its clock must stand before every time to live: keys go when the journal
-// says so.
+// replay applies the effects of one record. What they find may be what a later
+// record made of the key, see [pager]: a key of another type makes way, and what
+// is there already is left alone. The unit must not be journaled, and its clock
+// must stand before every time to live: keys go when the journal says so.
 func (u *unit) replay(effects string) error {
 	d := decoder{s: effects}
 	for len(d.s) > 0 {
-		if err := u.replayOne(&d); err != nil {
+		before := d
+		key, err := u.replayOne(&d)
+		if errors.Is(err, cache.ErrWrongType) {
+			u.remove(u.keys[key])
+			d = before
+			_, err = u.replayOne(&d)
+		}
+		if err != nil {
 			return err
 		}
 		if d.failed {
@@ -126,8 +134,9 @@ func (u *unit) replay(effects string) error {
 	return nil
 }
 
-func (u *unit) replayOne(d *decoder) (err error) {
-	op, key := d.byte(), d.key()
+func (u *unit) replayOne(d *decoder) (key string, err error) {
+	op := d.byte()
+	key = d.key()
 	switch op {
 	case opDel:
 		u.del(key)
@@ -153,6 +162,9 @@ func (u *unit) replayOne(d *decoder) (err error) {
 		if packed := d.packedFields(); !d.failed {
 			err = u.xappend(key, id, strings.Clone(packed))
 		}
+		if errors.Is(err, cache.ErrStreamID) { // it is there, or has been
+			err = nil
+		}
 	case opXTrim:
 		_, err = u.xtrimBelow(key, d.streamID())
 	case opXLast:
@@ -160,9 +172,9 @@ func (u *unit) replayOne(d *decoder) (err error) {
 			err = u.xsetLast(key, id)
 		}
 	default:
-		return errEffect
+		return key, errEffect
 	}
-	return err
+	return key, err
 }
 
 func (u *unit) replayExpiry(key string, at int64) {

@@ -52,8 +52,8 @@ import (
 	"hyperlocal/cache"
 )
 
-// shardCount is part of the snapshot's format: recovery maps keys to the
-// sections of a snapshot by it. A power of two.
+// shardCount is part of the snapshot's format, a frame of which is of one shard.
+// A power of two.
 const shardCount = 64
 
 // Options configure an engine; the zero value is one without durability.
@@ -223,6 +223,16 @@ func (e *Engine) Close() error {
 		e.hub.close()
 	})
 	return e.closeErr
+}
+
+// running fails once the engine is being closed.
+func (db *database) running() error {
+	select {
+	case <-db.stop:
+		return errStopped
+	default:
+		return nil
+	}
 }
 
 func (db *database) nowMS() int64 { return db.now().UnixMilli() }

@@ -4,10 +4,12 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
 	"os"
+	"slices"
 )
 
 // A frame is what both kinds of file consist of after their header:
@@ -22,11 +24,34 @@ const frameHeader = 16
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
+// ErrVersion says that a file was written by another version of the engine, in a
+// format that this one does not read.
+var ErrVersion = errors.New("written by another version")
+
 var (
 	errHeader   = errors.New("header is damaged")
 	errFrame    = errors.New("frame is damaged")
 	errTooLarge = errors.New("record exceeds 4 GiB")
 )
+
+// versionDigits are at the end of a file's magic.
+const versionDigits = 2
+
+// checkMagic tells a damaged file from one of another version.
+func checkMagic(header []byte, magic string) error {
+	kind, version := magic[:len(magic)-versionDigits], header[len(magic)-versionDigits:len(magic)]
+	switch {
+	case string(header[:len(magic)]) == magic:
+		return nil
+	case string(header[:len(kind)]) == kind && isDigits(version):
+		return fmt.Errorf("%w: format %s, this one reads %s", ErrVersion, version, magic[len(kind):])
+	}
+	return errHeader
+}
+
+func isDigits(b []byte) bool {
+	return !slices.ContainsFunc(b, func(c byte) bool { return c < '0' || c > '9' })
+}
 
 // payloadCRC is the part of a frame's checksum that does not need the
 // sequence, so that it can be computed outside the journal's lock.

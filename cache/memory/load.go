@@ -30,9 +30,9 @@ func (e *loadError) Error() string { return e.err.Error() }
 func (e *loadError) Unwrap() error { return e.err }
 
 // load applies the frames of a snapshot up to and with the last: those of one
-// shard in their order, those of different shards at the same time. After an
-// error frames.offset is where it was found.
-func (db *database) load(frames *frameReader) error {
+// shard in their order, those of different shards at the same time, and then the
+// records. After an error frames.offset is where it was found.
+func (db *database) load(frames *frameReader, info *snapshotInfo) error {
 	queues := make([]chan loadFrame, runtime.GOMAXPROCS(0))
 	var g errgroup.Group
 	ctx, stop := context.WithCancel(context.Background())
@@ -41,7 +41,7 @@ func (db *database) load(frames *frameReader) error {
 		queues[i] = make(chan loadFrame, loadAhead)
 		g.Go(func() error {
 			for f := range queues[i] {
-				if err := db.replay(f.effects, nil); err != nil {
+				if err := db.replay(f.effects); err != nil {
 					stop()
 					return &loadError{f.end, err}
 				}
@@ -49,7 +49,8 @@ func (db *database) load(frames *frameReader) error {
 			return nil
 		})
 	}
-	last, err := deal(ctx, frames, queues)
+	numbered := numberedFrames{frameReader: frames}
+	frame, err := deal(ctx, &numbered, queues)
 	for _, q := range queues {
 		close(q)
 	}
@@ -63,22 +64,44 @@ func (db *database) load(frames *frameReader) error {
 	if err != nil {
 		return err
 	}
-	return db.readEnd(last, frames.offset == frames.size)
+	for ; frame[0] == opRecord; info.nextSeq++ {
+		if err := db.replay(frame[1:]); err != nil {
+			return err
+		}
+		if frame, err = numbered.next(); err != nil {
+			return err
+		}
+	}
+	if frame[0] != opEnd || frames.offset != frames.size {
+		return errSnapshotEnd
+	}
+	return info.readEnd(frame[1:])
 }
 
-// deal gives each frame to the queue of its shard. It returns the last frame.
-func deal(ctx context.Context, frames *frameReader, queues []chan loadFrame) (last string, err error) {
-	for want := uint64(1); ; want++ {
-		seq, payload, err := frames.next()
-		switch {
-		case errors.Is(err, io.EOF) || err == nil && seq != want:
-			return "", errSnapshotEnd
-		case err != nil:
-			return "", err
-		case payload[0] == opEnd:
-			return string(payload[1:]), nil
+// numberedFrames reads the frames of a snapshot.
+type numberedFrames struct {
+	*frameReader
+	n uint64
+}
+
+func (f *numberedFrames) next() (payload string, err error) {
+	f.n++
+	seq, b, err := f.frameReader.next()
+	if errors.Is(err, io.EOF) || err == nil && seq != f.n {
+		return "", errSnapshotEnd
+	}
+	return string(b), err
+}
+
+// deal gives each frame to the queue of its shard. It returns the first that is
+// not a shard's.
+func deal(ctx context.Context, frames *numberedFrames, queues []chan loadFrame) (other string, err error) {
+	for {
+		payload, err := frames.next()
+		if err != nil || payload[0] == opRecord || payload[0] == opEnd {
+			return payload, err
 		}
-		f := loadFrame{effects: string(payload), end: frames.offset}
+		f := loadFrame{effects: payload, end: frames.offset}
 		shard, err := shardOfEffects(f.effects)
 		if err != nil {
 			return "", err

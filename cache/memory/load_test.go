@@ -19,7 +19,7 @@ func snapshotOf(frames [][]byte) []byte {
 
 func loadBytes(db *database, file []byte) (offset int64, err error) {
 	frames := &frameReader{r: bytes.NewReader(file), size: int64(len(file))}
-	_, _, err = db.loadSnapshot(frames)
+	_, err = db.loadSnapshot(frames)
 	return frames.offset, err
 }
 

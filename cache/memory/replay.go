@@ -27,7 +27,7 @@ func (e *CorruptError) Error() string {
 type recovered struct {
 	nextSegment uint64
 	nextSeq     uint64
-	snapshotSeq uint64 // the greatest that is part of the snapshot
+	needed      uint64 // sequence up to which the snapshot is in need of records
 	records     int    // in the last segment
 	logBytes    int64
 	segments    int
@@ -56,10 +56,23 @@ func (j *journal) recover() (recovered, error) {
 			return r, err
 		}
 	}
-	// Records that were in the snapshot but had not reached the log when the
-	// process ended: their sequences must not come again.
-	r.nextSeq = max(r.nextSeq, r.snapshotSeq+1)
+	if err := r.checkNeeded(segmentPath(j.dir, r.nextSegment), 0); err != nil {
+		return r, err
+	}
+	j.db.endReplay()
 	return r, nil
+}
+
+// checkNeeded fails if the log ends at that place without all the records that the
+// snapshot is in need of. They had been on disk before it was.
+func (r *recovered) checkNeeded(path string, offset int64) error {
+	if r.nextSeq > r.needed {
+		return nil
+	}
+	return &CorruptError{
+		File: path, Offset: offset,
+		Detail: fmt.Sprintf("record %d is missing, without which the snapshot is no whole", r.nextSeq),
+	}
 }
 
 // newestSnapshot reads the newest snapshot that can be read. Going back to an
@@ -69,15 +82,12 @@ func (j *journal) newestSnapshot(r *recovered, l listing) error {
 	var damage error
 	for i := len(l.snapshots) - 1; i >= 0; i-- {
 		path := snapshotPath(j.dir, l.snapshots[i])
-		number, firstSeq, err := j.db.readSnapshot(path)
-		if err == nil && number != l.snapshots[i] {
-			err = &CorruptError{File: path, Detail: fmt.Sprintf("header says segment %d", number)}
+		info, err := j.db.readSnapshot(path)
+		if err == nil && info.number != l.snapshots[i] {
+			err = &CorruptError{File: path, Detail: fmt.Sprintf("header says segment %d", info.number)}
 		}
 		if err == nil {
-			r.nextSegment, r.nextSeq = number, firstSeq
-			for i := range j.db.shards {
-				r.snapshotSeq = max(r.snapshotSeq, j.db.shards[i].lastSeq)
-			}
+			r.nextSegment, r.nextSeq, r.needed = info.number, info.nextSeq, info.last
 			for _, n := range l.snapshots[:i] {
 				r.obsolete = append(r.obsolete, snapshotPath(j.dir, n))
 			}
@@ -102,6 +112,9 @@ var errSequence = errors.New("record is out of sequence")
 
 // corruptAt names the file and the place of a damage. Other errors stay.
 func corruptAt(path string, offset int64, err error) error {
+	if errors.Is(err, ErrVersion) {
+		return fmt.Errorf("%s: %w", path, err)
+	}
 	if !isDamage(err) {
 		return err
 	}
@@ -134,10 +147,16 @@ func (j *journal) replaySegment(r *recovered, number uint64, last bool) error {
 		return nil // its creation was cut short; it will be made anew
 	}
 	if last && errors.Is(err, errFrame) {
-		err = j.cutTail(path, frames.offset, r.nextSeq)
+		err = j.cutTail(r, path, frames.offset)
 	}
 	if err != nil {
 		return corruptAt(path, frames.offset, err)
+	}
+	if last {
+		// A process that was killed has not seen to it.
+		if err := j.disk.sync(path); err != nil {
+			return err
+		}
 	}
 	r.logBytes += frames.offset
 	r.segments++
@@ -154,14 +173,16 @@ func (r *recovered) replaySegment(db *database, frames *frameReader, number uint
 	if err != nil {
 		return err
 	}
-	n, firstSeq, ok := decodeSegmentHeader(head)
-	if !ok || n != number {
-		return errHeader
-	}
-	if firstSeq != r.nextSeq && firstSeq != r.snapshotSeq+1 {
+	n, firstSeq, err := decodeSegmentHeader(head)
+	switch {
+	case err != nil:
+		return err
+	case n != number:
+		return fmt.Errorf("%w: it says segment %d", errHeader, n)
+	case firstSeq != r.nextSeq:
 		return fmt.Errorf("%w: begins with %d, expected %d", errSequence, firstSeq, r.nextSeq)
 	}
-	r.nextSeq, r.records = firstSeq, 0
+	r.records = 0
 	return r.replayFrames(db, frames)
 }
 
@@ -177,7 +198,7 @@ func (r *recovered) replayFrames(db *database, frames *frameReader) error {
 		case err == nil && seq != r.nextSeq:
 			err = fmt.Errorf("%w: %d, expected %d", errSequence, seq, r.nextSeq)
 		case err == nil:
-			err = db.replay(string(payload), &seq)
+			err = db.replay(string(payload))
 		}
 		if err != nil {
 			frames.offset = start
@@ -189,8 +210,11 @@ func (r *recovered) replayFrames(db *database, frames *frameReader) error {
 }
 
 // cutTail removes what follows offset in the last segment, unless something
-// there proves that record next was durable.
-func (j *journal) cutTail(path string, offset int64, next uint64) error {
+// there, or the snapshot, proves that the next record was durable.
+func (j *journal) cutTail(r *recovered, path string, offset int64) error {
+	if err := r.checkNeeded(path, offset); err != nil {
+		return err
+	}
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		return err
@@ -198,8 +222,8 @@ func (j *journal) cutTail(path string, offset int64, next uint64) error {
 	tail := whole[min(offset, int64(len(whole))):]
 	for i := 1; i < len(tail); i++ {
 		seq, payload, _, ok := parseFrame(tail[i:])
-		if ok && isMark(payload) && seq >= next {
-			return fmt.Errorf("%w: record %d, which what follows shows to have been on disk", errFrame, next)
+		if ok && isMark(payload) && seq >= r.nextSeq {
+			return fmt.Errorf("%w: record %d, which what follows shows to have been on disk", errFrame, r.nextSeq)
 		}
 	}
 	j.log.Warn("journal ends in a record that was never completed; cutting it off",
@@ -218,9 +242,8 @@ func shardOfEffects(effects string) (int, error) {
 	return shardIndex(key), nil
 }
 
-// replay applies the effects of one record to its shard. With seq, it is
-// skipped if the shard holds it already.
-func (db *database) replay(effects string, seq *uint64) error {
+// replay applies the effects of one record to its shard.
+func (db *database) replay(effects string) error {
 	i, err := shardOfEffects(effects)
 	if err != nil {
 		return err
@@ -228,16 +251,29 @@ func (db *database) replay(effects string, seq *uint64) error {
 	s := &db.shards[i]
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if seq != nil {
-		if *seq <= s.lastSeq {
-			return nil
-		}
-		s.lastSeq = *seq
-	}
 	u := s.begin(false, cache.Ephemeral, math.MinInt64)
+	u.replaying = true
 	defer s.count()
 	if err := u.replay(effects); err != nil {
 		return fmt.Errorf("%w: %w", errEffect, err)
 	}
 	return nil
+}
+
+// endReplay lets keys go that are without content. A record that the key is gone
+// follows the one that empties it, unless what the journal does not hold, an
+// ephemeral write, was left.
+func (db *database) endReplay() {
+	for i := range db.shards {
+		s := &db.shards[i]
+		s.mu.Lock()
+		for key := range s.emptied {
+			if it := s.keys[key]; it != nil && it.value.vacant() {
+				s.remove(it)
+			}
+		}
+		s.emptied = nil
+		s.count()
+		s.mu.Unlock()
+	}
 }

@@ -112,14 +112,14 @@ func encodeSegmentHeader(number, firstSeq uint64) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-func decodeSegmentHeader(b []byte) (number, firstSeq uint64, ok bool) {
-	if len(b) < segmentHeader || string(b[:8]) != segmentMagic {
-		return 0, 0, false
+func decodeSegmentHeader(b []byte) (number, firstSeq uint64, err error) {
+	if err := checkMagic(b, segmentMagic); err != nil {
+		return 0, 0, err
 	}
 	if crc32.Checksum(b[:24], castagnoli) != binary.LittleEndian.Uint32(b[24:]) {
-		return 0, 0, false
+		return 0, 0, errHeader
 	}
-	return binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:]), true
+	return binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:]), nil
 }
 
 func (s *segment) write(b []byte) error {

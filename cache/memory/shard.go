@@ -30,6 +30,10 @@ type shard struct {
 	expired    atomic.Int64 // see cache.Stats
 	evicted    atomic.Int64
 
+	// emptied are keys that were without content at some moment of a replay;
+	// see database.endReplay.
+	emptied map[string]struct{}
+
 	// readers are the blocked XReads of this shard, by the keys they wait for;
 	// see wakeReaders.
 	readers map[string]map[chan struct{}]struct{}
@@ -60,7 +64,8 @@ type value interface {
 	// sets, but it has empty streams.
 	vacant() bool
 	// save adds the effects that make key hold this value to w. It calls cut
-	// after each, with which the caller may take them away.
+	// after each, which may take them away, and which may let writers have
+	// the shard for a while: see pager.
 	save(w *effects, key string, cut func())
 }
 
@@ -76,6 +81,7 @@ const (
 func (s *shard) init(l *limiter) {
 	s.keys, s.peak, s.limiter = make(map[string]*item), 0, l
 	s.expiry, s.evictable, s.bytes, s.lastSeq = nil, nil, 0, 0
+	s.emptied = make(map[string]struct{})
 	s.evictables.Store(0)
 	s.count()
 }
@@ -133,7 +139,11 @@ func (s *shard) remove(it *item) {
 // settle brings the accounting up to date after a change to an item's value
 // and drops it if nothing is left.
 func (u *unit) settle(it *item) {
-	if it.value.vacant() {
+	switch {
+	case !it.value.vacant():
+	case u.replaying:
+		u.emptied[it.key] = struct{}{}
+	default:
 		u.drop(it)
 		return
 	}

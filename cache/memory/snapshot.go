@@ -7,93 +7,86 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-
-	"hyperlocal/cache"
 )
 
 // snapshotMagic names the format and its version.
-const snapshotMagic = "HLSNAP02"
+const snapshotMagic = "HLSNAP03"
 
 // snapshotHeader is magic, u64 number of the first segment to replay, u64
-// sequence of its first record, u32 number of shards, u32 crc32c of these.
+// sequence of the first record that may not be part of it, u32 number of
+// shards, u32 crc32c of these.
 const snapshotHeader = 8 + 8 + 8 + 4 + 4
 
-// opEnd begins the last frame: the number of keys and, for each shard, the
-// sequence of the last record that is part of it.
-const opEnd byte = 255
-
+// The first byte of a frame that does not hold a part of a shard.
 const (
-	snapshotFrame = 256 << 10 // payload at which a frame is closed
-	snapshotChunk = 512       // members of a collection in one effect
+	// opRecord: the effects of a record that was appended meanwhile.
+	opRecord byte = 254
+	// opEnd: the last frame, with the number of keys and the sequence up to
+	// which records belong to the state.
+	opEnd byte = 255
 )
 
 var errStopped = errors.New("stopped")
 
-// snapshotWriter lays out frames numbered from 1.
+// snapshotWriter lays out frames numbered from 1: with begin, the shards, the
+// records if any, and the end.
 type snapshotWriter struct {
-	w      *bufio.Writer
-	frames uint64
-	frame  []byte // reused
-	keys   uint64
-	seqs   [shardCount]uint64
-	size   int64
+	w        *bufio.Writer
+	between  func() error // between two pages, with no lock held
+	everyCut bool         // make pages as short as possible
+	frames   uint64
+	frame    []byte // reused
+	keys     uint64
+	size     int64
 }
 
-// writeSnapshot writes the present state, one shard after the other, each
-// locked against writers while it is encoded. Records that are appended
-// meanwhile are told apart by each shard's sequence.
-func (db *database) writeSnapshot(f io.Writer, number, firstSeq uint64) (size int64, err error) {
-	w := &snapshotWriter{w: bufio.NewWriterSize(f, 1<<20), size: snapshotHeader}
-	if _, err := w.w.Write(encodeSnapshotHeader(number, firstSeq)); err != nil {
-		return 0, err
-	}
-	var encoded [][]byte
+func newSnapshotWriter(f io.Writer, between func() error) *snapshotWriter {
+	return &snapshotWriter{w: bufio.NewWriterSize(f, 1<<20), between: between}
+}
+
+func (w *snapshotWriter) begin(number, firstSeq uint64) error {
+	w.size = snapshotHeader
+	_, err := w.w.Write(encodeSnapshotHeader(number, firstSeq))
+	return err
+}
+
+// encode collects the shards, while they are written to. See [pager] for what
+// that is worth.
+func (w *snapshotWriter) encode(db *database) error {
+	p := pager{w: w}
 	for i := range db.shards {
-		select {
-		case <-db.stop:
-			return 0, errStopped
-		default:
+		if err := w.between(); err != nil {
+			return err
 		}
-		encoded = w.encodeShard(&db.shards[i], i, encoded[:0])
-		for _, payload := range encoded {
-			if err := w.put(payload); err != nil {
-				return 0, err
-			}
+		if err := p.encode(&db.shards[i]); err != nil {
+			return err
 		}
 	}
-	end := binary.AppendUvarint([]byte{opEnd}, w.keys)
-	for _, seq := range w.seqs {
-		end = binary.AppendUvarint(end, seq)
-	}
-	if err := w.put(end); err != nil {
-		return 0, err
-	}
-	return w.size, w.w.Flush()
+	return nil
 }
 
-// encodeShard returns the shard's items as the effects that make them.
-func (w *snapshotWriter) encodeShard(s *shard, index int, payloads [][]byte) [][]byte {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	w.seqs[index] = s.lastSeq
-	w.keys += uint64(len(s.keys))
-	var e effects
-	cut := func() {
-		if len(e.b) >= snapshotFrame {
-			payloads = append(payloads, e.b)
-			e = effects{}
+// records takes records as the journal buffers them.
+func (w *snapshotWriter) records(b []byte) error {
+	for len(b) > 0 {
+		_, effects, size, ok := parseFrame(b)
+		if !ok {
+			return errFrame
 		}
-	}
-	for _, it := range s.keys {
-		it.value.save(&e, it.key, cut)
-		if it.expireAt != 0 {
-			e.expire(it.key, it.expireAt)
+		if err := w.put(append([]byte{opRecord}, effects...)); err != nil {
+			return err
 		}
+		b = b[size:]
 	}
-	if len(e.b) > 0 {
-		payloads = append(payloads, e.b)
+	return nil
+}
+
+// end completes the file, whose state is that after record last.
+func (w *snapshotWriter) end(last uint64) error {
+	end := binary.AppendUvarint([]byte{opEnd}, w.keys)
+	if err := w.put(binary.AppendUvarint(end, last)); err != nil {
+		return err
 	}
-	return payloads
+	return w.w.Flush()
 }
 
 func (w *snapshotWriter) put(payload []byte) error {
@@ -114,96 +107,56 @@ func encodeSnapshotHeader(number, firstSeq uint64) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 }
 
-func (t *text) save(w *effects, key string, cut func()) {
-	w.set(key, 0, t.s)
-	cut()
+// snapshotInfo is what a snapshot says beside the data.
+type snapshotInfo struct {
+	number  uint64 // of the first segment to replay
+	nextSeq uint64 // of the first record that is not in the snapshot
+	keys    uint64
+	last    uint64 // sequence of the last record that the state is made of
 }
 
-func (h *hash) save(w *effects, key string, cut func()) {
-	chunk := make([]cache.Field, 0, min(snapshotChunk, len(h.fields)))
-	for name, value := range h.fields {
-		if chunk = append(chunk, cache.Field{Name: name, Value: value}); len(chunk) == snapshotChunk {
-			w.fields(opHSet, key, chunk)
-			cut()
-			chunk = chunk[:0]
-		}
-	}
-	if len(chunk) > 0 {
-		w.fields(opHSet, key, chunk)
-		cut()
-	}
-}
-
-func (z *zset) save(w *effects, key string, cut func()) {
-	chunk := make([]cache.Member, 0, min(snapshotChunk, z.len()))
-	for p := z.index.begin(); p != z.index.end(); p = z.index.next(p) {
-		if chunk = append(chunk, z.member(p)); len(chunk) == snapshotChunk {
-			w.members(key, chunk)
-			cut()
-			chunk = chunk[:0]
-		}
-	}
-	if len(chunk) > 0 {
-		w.members(key, chunk)
-		cut()
-	}
-}
-
-func (s *stream) save(w *effects, key string, cut func()) {
-	for _, e := range s.entries[s.head:] {
-		w.entry(key, e.id, e.packed)
-		cut()
-	}
-	w.id(opXLast, key, s.last)
-	cut()
-}
-
-// readSnapshot fills empty shards and sets their sequences.
-func (db *database) readSnapshot(path string) (number, firstSeq uint64, err error) {
+// readSnapshot fills empty shards.
+func (db *database) readSnapshot(path string) (snapshotInfo, error) {
 	frames, file, err := openFrames(path)
 	if err != nil {
-		return 0, 0, err
+		return snapshotInfo{}, err
 	}
 	defer file.Close()
-	number, firstSeq, err = db.loadSnapshot(frames)
-	return number, firstSeq, corruptAt(path, frames.offset, err)
+	info, err := db.loadSnapshot(frames)
+	return info, corruptAt(path, frames.offset, err)
 }
 
-func (db *database) loadSnapshot(frames *frameReader) (number, firstSeq uint64, err error) {
+func (db *database) loadSnapshot(frames *frameReader) (info snapshotInfo, err error) {
 	head, err := frames.header(snapshotHeader)
 	if err != nil {
-		return 0, 0, err
+		return info, err
 	}
-	if number, firstSeq, err = decodeSnapshotHeader(head); err != nil {
-		return 0, 0, err
+	if info.number, info.nextSeq, err = decodeSnapshotHeader(head); err != nil {
+		return info, err
 	}
-	return number, firstSeq, db.load(frames)
+	return info, db.load(frames, &info)
 }
 
 func decodeSnapshotHeader(b []byte) (number, firstSeq uint64, err error) {
-	if string(b[:8]) != snapshotMagic {
-		return 0, 0, fmt.Errorf("%w: not a snapshot of a version this engine knows", errHeader)
+	if err := checkMagic(b, snapshotMagic); err != nil {
+		return 0, 0, err
 	}
 	if crc32.Checksum(b[:28], castagnoli) != binary.LittleEndian.Uint32(b[28:]) {
 		return 0, 0, errHeader
 	}
 	if n := binary.LittleEndian.Uint32(b[24:]); n != shardCount {
-		return 0, 0, fmt.Errorf("%w: made with %d shards, this engine has %d", errHeader, n, shardCount)
+		return 0, 0, fmt.Errorf("%w: made with %d shards, this engine has %d", ErrVersion, n, shardCount)
 	}
 	return binary.LittleEndian.Uint64(b[8:]), binary.LittleEndian.Uint64(b[16:]), nil
 }
 
 var errSnapshotEnd = errors.New("snapshot does not end as it must")
 
-// readEnd takes what the last frame says and checks it.
-func (db *database) readEnd(payload string, last bool) error {
+// readEnd takes what the last frame says.
+func (info *snapshotInfo) readEnd(payload string) error {
 	d := decoder{s: payload}
-	keys := d.uvarint()
-	for i := range db.shards {
-		db.shards[i].lastSeq = d.uvarint()
-		keys -= uint64(len(db.shards[i].keys))
-	}
-	if d.failed || len(d.s) > 0 || keys != 0 || !last {
+	info.keys, info.last = d.uvarint(), d.uvarint()
+	if d.failed || len(d.s) > 0 {
 		return errSnapshotEnd
 	}
 	return nil

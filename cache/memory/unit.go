@@ -12,6 +12,7 @@ import (
 type unit struct {
 	reader
 	journaled    bool // there is a journal
+	replaying    bool // the journal is where the unit comes from
 	durability   cache.Durability
 	full         bool    // the data set was above its limit before: see grow
 	changed      bool    // the unit's caller has changed something
@@ -24,7 +25,7 @@ type unit struct {
 func (s *shard) begin(journaled bool, d cache.Durability, now int64) *unit {
 	u := &s.unit
 	u.reader = reader{shard: s, now: now}
-	u.journaled, u.durability = journaled, d
+	u.journaled, u.durability, u.replaying = journaled, d, false
 	u.full, u.changed = false, false
 	u.effects.reset()
 	u.publications = nil

@@ -1,0 +1,141 @@
+package memory
+
+import "hyperlocal/cache"
+
+const (
+	// pageBytes is how much of a shard is encoded at a time: some thousand
+	// elements, for a fraction of a millisecond.
+	pageBytes = 32 << 10
+	// snapshotFrame is the payload at which a frame is closed.
+	snapshotFrame = 256 << 10
+	// snapshotChunk is how many elements of a collection are in one effect.
+	snapshotChunk = 256
+)
+
+// pager encodes shards for a snapshot, a page at a time: between pages writers
+// have the shard. So what it collects is no state that ever was. It becomes one
+// when all the records appended since the encoding began are replayed onto it:
+//
+//   - The state is made of cells: the field of a hash, the member of a set, the
+//     entry of a stream, a string, the time to live, and the type of each key.
+//     An effect names the cells it is about and says what is in them afterwards,
+//     whatever was in them before.
+//   - A cell that no record names is the same all the time. It is collected, as
+//     each walk shows what is there from its beginning to its end, and replay
+//     leaves it alone.
+//   - A cell that a record names is in the end what the last such record says,
+//     whatever was collected. That a key is gone, which is always recorded, names
+//     all its cells.
+//
+// For that to hold, replay must take each effect as it stands. A key that
+// meanwhile was collected with another type makes way to what an earlier record
+// says of it; that it got another type means that it was gone in between, so a
+// later record says that too. A collection that is empty at some moment of the
+// replay stays, with its time to live, until a record says that it is gone. An
+// entry of a stream comes once: ids rise, so what is not greater than the last
+// id that was collected had been there when the end of the stream was.
+type pager struct {
+	w     *snapshotWriter
+	shard *shard
+	e     effects
+	begun int // len(e.b) at the beginning of the page
+	err   error
+}
+
+// encode collects a shard.
+func (p *pager) encode(s *shard) error {
+	p.shard = s
+	s.mu.RLock()
+	// Go's maps may be written to while one ranges over them, as long as both do
+	// not happen at the same time: what is there all the time is shown once.
+	for _, it := range s.keys {
+		it.value.save(&p.e, it.key, p.cut)
+		if it.expireAt != 0 { // that of an item that is gone is 0
+			p.e.expire(it.key, it.expireAt)
+		}
+		p.w.keys++
+		if p.err != nil {
+			break
+		}
+	}
+	s.mu.RUnlock()
+	p.flush()
+	return p.err
+}
+
+// cut ends a page if it is long enough.
+func (p *pager) cut() {
+	if len(p.e.b)-p.begun < pageBytes && !p.w.everyCut {
+		return
+	}
+	p.shard.mu.RUnlock()
+	if len(p.e.b) >= snapshotFrame {
+		p.flush()
+	}
+	p.begun = len(p.e.b)
+	if p.err == nil {
+		p.err = p.w.between()
+	}
+	p.shard.mu.RLock()
+}
+
+// flush makes a frame of what is encoded. After an error it is dropped.
+func (p *pager) flush() {
+	if p.err == nil && len(p.e.b) > 0 {
+		p.err = p.w.put(p.e.b)
+	}
+	p.e.reset()
+	p.begun = 0
+}
+
+func (t *text) save(w *effects, key string, cut func()) {
+	w.set(key, 0, t.s)
+	cut()
+}
+
+func (h *hash) save(w *effects, key string, cut func()) {
+	chunk := make([]cache.Field, 0, min(snapshotChunk, len(h.fields)))
+	for name, value := range h.fields {
+		if chunk = append(chunk, cache.Field{Name: name, Value: value}); len(chunk) == snapshotChunk {
+			w.fields(opHSet, key, chunk)
+			chunk = chunk[:0]
+			cut()
+		}
+	}
+	if len(chunk) > 0 {
+		w.fields(opHSet, key, chunk)
+		cut()
+	}
+}
+
+func (z *zset) save(w *effects, key string, cut func()) {
+	chunk := make([]cache.Member, 0, min(snapshotChunk, z.len()))
+	for name, slot := range z.slotOf {
+		if chunk = append(chunk, cache.Member{Name: name, Score: z.slots[slot].score}); len(chunk) == snapshotChunk {
+			w.members(key, chunk)
+			chunk = chunk[:0]
+			cut()
+		}
+	}
+	if len(chunk) > 0 {
+		w.members(key, chunk)
+		cut()
+	}
+}
+
+// save writes the last id in the same page as the end of the entries: what is
+// added later is not skipped by replay.
+func (s *stream) save(w *effects, key string, cut func()) {
+	var next streamID
+	for i := 0; i < s.len(); i = s.index(next) {
+		e := s.entries[s.head+i]
+		w.entry(key, e.id, e.packed)
+		cut()
+		var more bool
+		if next, more = e.id.next(); !more {
+			break
+		}
+	}
+	w.id(opXLast, key, s.last)
+	cut()
+}
