@@ -57,13 +57,17 @@ func writeRegister(key, value string, nx bool) linearCall[register] {
 }
 
 var registers = linearTrial[register]{draw: func(r *rand.Rand, keys linearKeys, n int) linearCall[register] {
-	switch r.IntN(5) {
+	switch r.IntN(6) {
 	case 0, 1:
 		return readRegister(keys.a)
 	case 2:
 		return writeRegister(keys.a, strconv.Itoa(n), false)
 	case 3:
 		return writeRegister(keys.a, strconv.Itoa(n), true)
+	case 4:
+		return linear("GetDel",
+			func(ctx context.Context, e cache.Engine) (register, error) { return e.GetDel(ctx, keys.a) },
+			func(s register) (register, register) { return s, missing })
 	}
 	return linear("Del",
 		func(ctx context.Context, e cache.Engine) (int64, error) { return e.Del(ctx, keys.a) },
@@ -100,7 +104,7 @@ type twoFields [2]register
 var hashFields = linearTrial[twoFields]{draw: func(r *rand.Rand, keys linearKeys, n int) linearCall[twoFields] {
 	i, value := r.IntN(2), strconv.Itoa(n)
 	field := strconv.Itoa(i)
-	switch r.IntN(6) {
+	switch r.IntN(7) {
 	case 0, 1:
 		return linear("HMGet both",
 			func(ctx context.Context, e cache.Engine) ([]register, error) { return e.HMGet(ctx, keys.a, "0", "1") },
@@ -114,6 +118,16 @@ var hashFields = linearTrial[twoFields]{draw: func(r *rand.Rand, keys linearKeys
 				return count(!s[0].OK, !s[1].OK), twoFields{got(value), got(value)}
 			})
 	case 3:
+		return linear("HSetNX "+field+" "+value,
+			func(ctx context.Context, e cache.Engine) (bool, error) { return e.HSetNX(ctx, keys.a, field, value) },
+			func(s twoFields) (bool, twoFields) {
+				if s[i].OK {
+					return false, s
+				}
+				s[i] = got(value)
+				return true, s
+			})
+	case 4:
 		return linear("HIncrBy "+field+" "+value,
 			func(ctx context.Context, e cache.Engine) (int64, error) {
 				return e.HIncrBy(ctx, keys.a, field, int64(n))
@@ -122,7 +136,7 @@ var hashFields = linearTrial[twoFields]{draw: func(r *rand.Rand, keys linearKeys
 				sum, s[i] = increased(s[i], n)
 				return sum, s
 			})
-	case 4:
+	case 5:
 		return linear("HLen",
 			func(ctx context.Context, e cache.Engine) (int64, error) { return e.HLen(ctx, keys.a) },
 			func(s twoFields) (int64, twoFields) { return count(s[0].OK, s[1].OK), s })
