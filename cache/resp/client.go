@@ -116,6 +116,11 @@ func (c *client) trust() {
 func (c *client) execute(args []string) {
 	c.srv.answered.Add(1)
 	cmd, names := c.srv.lookup(args)
+	if cmd == nil && isHTTP(args[0]) {
+		c.srv.opt.Logger.Warn("a browser was made to speak to the port of Redis's clients, and was cut off", "client", c.conn.RemoteAddr().String())
+		c.done = true
+		return
+	}
 	err := c.check(cmd, args)
 	if err == nil {
 		c.called = args[0]
@@ -131,6 +136,11 @@ func (c *client) execute(args []string) {
 	}
 	c.w.fault(text)
 }
+
+// isHTTP recognises a web request, which a hostile page may have a browser send
+// to a port of its own machine, with commands in the lines of its body. One of
+// these words comes before the body.
+func isHTTP(word string) bool { return is(word, "post") || is(word, "host:") }
 
 // check refuses what must not run, in Redis's order.
 func (c *client) check(cmd *command, args []string) error {

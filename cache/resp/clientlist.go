@@ -52,8 +52,14 @@ func (c *client) setName(name string) error {
 	return nil
 }
 
+// maxName is how long the names that a client gives itself may be.
+const maxName = 1024
+
 // printable tells whether a word can stand in a line of CLIENT LIST.
 func printable(s string) bool {
+	if len(s) > maxName {
+		return false
+	}
 	for i := range len(s) {
 		if s[i] < '!' || s[i] > '~' {
 			return false

@@ -102,6 +102,20 @@ func TestInlineCommands(t *testing.T) {
 	require.Equal(t, `+"PONG"`, p.receive().String())
 }
 
+// A page that has a browser post commands to this port gets nowhere.
+func TestWebRequestsAreCutOff(t *testing.T) {
+	_, addr := startMemory(t, Options{})
+	for _, request := range []string{
+		"POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET k evil\r\n",
+		"GET / HTTP/1.1\r\nHost: localhost:6379\r\n\r\nSET k evil\r\n",
+	} {
+		p := dial(t, addr)
+		p.send(request)
+		p.closed()
+	}
+	require.Equal(t, `$null`, dial(t, addr).do("GET", "k").String())
+}
+
 // Replies come in order and as soon as there is nothing more to read, wherever
 // the requests are cut.
 func TestPipelines(t *testing.T) {
@@ -154,6 +168,7 @@ func TestClientList(t *testing.T) {
 	require.Equal(t, `+"OK"`, a.do("CLIENT", "SETINFO", "lib-ver", "1.2").String())
 	require.Equal(t, `-"ERR Unrecognized option 'x'"`, a.do("CLIENT", "SETINFO", "x", "y").String())
 	require.Equal(t, `-"ERR lib-ver cannot contain spaces, newlines or special characters."`, a.do("CLIENT", "SETINFO", "lib-ver", "1 2").String())
+	require.Contains(t, a.do("CLIENT", "SETNAME", strings.Repeat("n", 1025)).text, "ERR Client names")
 	b.do("SUBSCRIBE", "c")
 	list := a.do("CLIENT", "LIST").text
 	require.Equal(t, 2, strings.Count(list, "\n"))

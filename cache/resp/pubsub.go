@@ -141,6 +141,9 @@ func unsubscribeFrom(kind *subscriptionKind) func(c *client, names []string) err
 func (s *subscriber) join(ctx context.Context, kind *subscriptionKind, name string) error {
 	set := kind.set(s)
 	if _, in := set[name]; !in {
+		if s.names += len(name) + argOverhead; s.names > s.c.srv.opt.Limits.Output {
+			return errTooManyNames
+		}
 		if err := s.add(ctx, kind, name); err != nil {
 			return err
 		}
@@ -157,6 +160,7 @@ func (s *subscriber) leave(ctx context.Context, kind *subscriptionKind, name str
 	set := kind.set(s)
 	if _, in := set[name]; in {
 		delete(set, name)
+		s.names -= len(name) + argOverhead
 		s.counted()
 		if err := s.remove(ctx, kind, name); err != nil {
 			return err

@@ -104,3 +104,17 @@ func TestBusySubscriber(t *testing.T) {
 	}
 	require.Equal(t, `+"PONG"`, p.do("PING").String())
 }
+
+// The names of what a client listens to are bounded.
+func TestManySubscriptions(t *testing.T) {
+	_, addr := startMemory(t, Options{Limits: Limits{Output: 10_000}})
+	p := dial(t, addr)
+	name := strings.Repeat("c", 1000)
+	for i := range 9 {
+		require.Equal(t, "subscribe", p.do("SUBSCRIBE", fmt.Sprint(name, i)).list[0].text)
+	}
+	require.Equal(t, `-"ERR too many subscriptions for one client"`, p.do("SUBSCRIBE", name).String())
+	p.do("UNSUBSCRIBE", name+"0")
+	p.do("UNSUBSCRIBE", name+"1")
+	require.Equal(t, "subscribe", p.do("SUBSCRIBE", name).list[0].text)
+}

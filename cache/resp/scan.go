@@ -81,7 +81,7 @@ func scan(c *client, args []string) error {
 	}
 	keys, next, err := c.srv.engine.Scan(c.life, o.cursor, o.match, o.count)
 	if err != nil {
-		return errCursor
+		return err
 	}
 	if o.kind != "" {
 		if keys, err = c.ofType(keys, o.kind); err != nil {

@@ -8,6 +8,10 @@ import (
 	"hyperlocal/cache"
 )
 
+// errTooManyNames: the names of a client's channels take as much room as its
+// queue may.
+const errTooManyNames = refusal("ERR too many subscriptions for one client")
+
 // errPatterns says that the engine cannot match patterns.
 const errPatterns = refusal("ERR patterns are not supported by this engine")
 
@@ -37,6 +41,7 @@ type subscriber struct {
 	channels map[string]struct{}
 	patterns map[string]struct{}
 	shards   map[string]struct{}
+	names    int  // bytes of the names in them, 64 being added for each
 	full     bool // cut off
 	ending   bool // what waits is sent, then nothing more
 	wake     chan struct{}
@@ -211,6 +216,7 @@ func (s *subscriber) reset(ctx context.Context) error {
 		set := kind.set(s)
 		for name := range set {
 			delete(set, name)
+			s.names -= len(name) + argOverhead
 			errs = append(errs, s.remove(ctx, kind, name))
 		}
 	}

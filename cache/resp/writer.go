@@ -19,8 +19,12 @@ type writer struct {
 	spill func() // sends what is in buf and empties it; nil: never
 }
 
-// header writes a line such as "*3\r\n".
+// header writes a line such as "*3\r\n". There is one wherever a long reply
+// goes on, so here is where it is sent in parts.
 func (w *writer) header(kind byte, n int64) {
+	if len(w.buf) >= spillAt && w.spill != nil {
+		w.spill()
+	}
 	w.buf = append(w.buf, kind)
 	w.buf = strconv.AppendInt(w.buf, n, 10)
 	w.buf = append(w.buf, '\r', '\n')
@@ -67,9 +71,6 @@ func (w *writer) boolean(b bool) {
 func (w *writer) bulk(s string) {
 	w.header('$', int64(len(s)))
 	w.buf = append(append(w.buf, s...), '\r', '\n')
-	if len(w.buf) >= spillAt && w.spill != nil {
-		w.spill()
-	}
 }
 
 // bulks is an array of strings.
