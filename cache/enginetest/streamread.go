@@ -135,6 +135,7 @@ func testStreamWait(t *testing.T, h *host) {
 		}
 	})
 	t.Run("a script's entries", func(t *testing.T) {
+		h.needScripts(t)
 		k := h.key("by-script")
 		waiting := h.readInBackground(h.ctx, Patience, k, "0")
 		must(h.Run(h.ctx, interpreter, []string{k}, program(nil, command{"XADD", k, "MAXLEN", "=", "5", "1-1", "f", "v"}).Args))(t)
