@@ -145,6 +145,7 @@ func Open(opt Options) (*Engine, error) {
 	}
 	db.wg.Go(db.expireLoop)
 	db.wg.Go(func() { db.hub.deliverLoop(db.stop) })
+	db.makeRoom(context.Background()) // what was recovered may be more than the limit
 	return &Engine{database: db}, nil
 }
 

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"context"
 	"maps"
 	"time"
 
@@ -26,7 +27,7 @@ func (db *database) expireLoop() {
 			return
 		case <-tick.C:
 			db.expireSome()
-			db.makeRoom()
+			db.makeRoom(context.Background())
 		}
 	}
 }

@@ -130,14 +130,17 @@ func (u *unit) hdel(key string, fields []string) (removed int64, err error) {
 }
 
 func (u *unit) hincrBy(key, field string, delta int64) (int64, error) {
-	current, err := u.hget(key, field)
+	current := "0"
+	_, h, err := reach[*hash](u, key)
 	if err != nil {
 		return 0, err
 	}
-	if !current.OK {
-		current.Str = "0"
+	if h != nil {
+		if v, ok := h.fields[field]; ok {
+			current = v
+		}
 	}
-	n, s, err := addInteger(current.Str, delta)
+	n, s, err := addInteger(current, delta)
 	if err != nil {
 		return 0, err
 	}

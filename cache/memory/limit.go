@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -69,13 +70,14 @@ func (s *shard) count() {
 
 // makeRoom evicts what it takes to come down to the limit, within its bounds,
 // and reports whether the data set stays above it because nothing is left that
-// may go. No shard is locked.
-func (db *database) makeRoom() (full bool) {
+// may go. It stops when the call that ctx is about is pointless. No shard is
+// locked.
+func (db *database) makeRoom(ctx context.Context) (full bool) {
 	l := db.limiter
 	if l == nil {
 		return false
 	}
-	for l.used.Load() > l.max {
+	for l.used.Load() > l.max && ctx.Err() == nil {
 		if l.policy == NoEviction || !db.evictSome() {
 			return l.used.Load() > l.max
 		}

@@ -35,7 +35,7 @@ func writeMany(ctx context.Context, e *Engine, op string, keys []string, fn func
 	if err := e.admit(ctx); err != nil {
 		return opError(op, strings.Join(keys, " "), err)
 	}
-	full := e.makeRoom()
+	full := e.makeRoom(ctx)
 	indexes := shardIndexes(keys)
 	for i, n := range indexes {
 		if err := e.shards[n].lock(ctx); err != nil {

@@ -68,7 +68,7 @@ func apply[T any](ctx context.Context, e *Engine, key string, fn func(u *unit) (
 	if err := e.admit(ctx); err != nil {
 		return v, nil, err
 	}
-	full := e.makeRoom()
+	full := e.makeRoom(ctx)
 	s := e.shardOf(key)
 	if err := s.lock(ctx); err != nil {
 		return v, nil, err
