@@ -1,6 +1,7 @@
 package resp
 
 import (
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -84,4 +85,23 @@ func TestClosedEngine(t *testing.T) {
 	require.NoError(t, e.Close())
 	require.Equal(t, `-"ERR the engine is closing"`, p.do("GET", "k").String())
 	listening.closed()
+}
+
+// At the engine's memory limit writes are refused as Redis refuses them.
+func TestMemoryLimit(t *testing.T) {
+	e, err := memory.Open(memory.Options{MaxMemory: 1 << 20})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	_, addr := start(t, e, Options{})
+	p := dial(t, addr)
+	value := strings.Repeat("v", 10_000)
+	last := ""
+	for i := range 1000 {
+		if last = p.do("SET", fmt.Sprint("k", i), value).String(); last != `+"OK"` {
+			break
+		}
+	}
+	require.Equal(t, `-"OOM command not allowed when used memory > 'maxmemory'."`, last)
+	require.Equal(t, value, p.do("GET", "k0").text, "reads go on")
+	require.Equal(t, `:"2"`, p.do("DEL", "k0", "k1").String())
 }
