@@ -45,6 +45,12 @@ func testExpiry(t *testing.T, h *host) {
 		require.True(t, must(h.Expire(h.ctx, key, long, 0))(t))
 		require.InDelta(t, long, must(h.TTL(h.ctx, key))(t), float64(time.Minute))
 	})
+	t.Run("later than a Duration holds", func(t *testing.T) {
+		far := h.key("far")
+		must(h.IncrBy(h.ctx, far, 1))(t)
+		require.True(t, must(h.ExpireAt(h.ctx, far, time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC), 0))(t))
+		require.Greater(t, must(h.TTL(h.ctx, far))(t), 290*365*24*time.Hour)
+	})
 	t.Run("writes keep it", func(t *testing.T) {
 		must(h.IncrBy(h.ctx, key, 1))(t)
 		require.Positive(t, must(h.TTL(h.ctx, key))(t))

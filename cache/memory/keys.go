@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"hyperlocal/cache"
@@ -73,8 +74,12 @@ func (r reader) ttl(key string) time.Duration {
 	case it.expireAt == 0:
 		return cache.NoTTL
 	}
-	return time.Duration(it.expireAt-r.now) * time.Millisecond
+	return time.Duration(min(it.expireAt-r.now, longestTTL)) * time.Millisecond
 }
+
+// longestTTL is what a time.Duration holds, 292 years, in ms. A moment beyond it
+// is kept as it is.
+const longestTTL = math.MaxInt64 / int64(time.Millisecond)
 
 func (u *unit) del(key string) bool {
 	it := u.findForWrite(key)

@@ -2,6 +2,7 @@ package redis
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"time"
 
@@ -122,7 +123,8 @@ func (e *Engine) TTL(ctx context.Context, key string) (time.Duration, error) {
 	case ms == -2:
 		return cache.NoKey, nil
 	}
-	return time.Duration(ms) * time.Millisecond, nil
+	// A Duration ends at 292 years.
+	return time.Duration(min(ms, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond, nil
 }
 
 // Type implements cache.Keys.
