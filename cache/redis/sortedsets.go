@@ -2,7 +2,6 @@ package redis
 
 import (
 	"context"
-	"math"
 	"strconv"
 
 	"github.com/redis/rueidis"
@@ -15,15 +14,41 @@ func number(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 
 // ZAdd implements cache.SortedSets.
 func (e *Engine) ZAdd(ctx context.Context, key string, members ...cache.Member) (int64, error) {
+	return e.ZAddIf(ctx, key, cache.ZAddOptions{}, members...)
+}
+
+// ZAddIf implements cache.SortedSets.
+func (e *Engine) ZAddIf(ctx context.Context, key string, opt cache.ZAddOptions, members ...cache.Member) (int64, error) {
 	if len(members) == 0 {
 		return 0, nil
 	}
-	cmd := e.client.B().Arbitrary("ZADD").Keys(key)
+	cmd := e.client.B().Arbitrary("ZADD").Keys(key).Args(zaddArgs(opt)...)
 	for _, m := range members {
 		cmd = cmd.Args(number(m.Score), m.Name)
 	}
 	n, err := e.do(ctx, cmd.Build()).ToInt64()
 	return n, fail("ZADD", key, err)
+}
+
+// ZIncrBy implements cache.SortedSets.
+func (e *Engine) ZIncrBy(ctx context.Context, key, name string, delta float64, opt cache.ZAddOptions) (float64, bool, error) {
+	opt.CH = false // the reply is no count
+	cmd := e.client.B().Arbitrary("ZADD").Keys(key).Args(zaddArgs(opt)...).Args("INCR", number(delta), name).Build()
+	return score("ZADD", key, e.do(ctx, cmd))
+}
+
+// zaddArgs are the words for conditions; the server refuses what excludes each
+// other.
+func zaddArgs(opt cache.ZAddOptions) (args []string) {
+	for _, o := range []struct {
+		word string
+		set  bool
+	}{{"NX", opt.NX}, {"XX", opt.XX}, {"GT", opt.GT}, {"LT", opt.LT}, {"CH", opt.CH}} {
+		if o.set {
+			args = append(args, o.word)
+		}
+	}
+	return args
 }
 
 // ZRem implements cache.SortedSets.
@@ -37,77 +62,33 @@ func (e *Engine) ZRem(ctx context.Context, key string, names ...string) (int64, 
 
 // ZScore implements cache.SortedSets.
 func (e *Engine) ZScore(ctx context.Context, key, name string) (float64, bool, error) {
-	score, err := e.do(ctx, e.client.B().Zscore().Key(key).Member(name).Build()).AsFloat64()
+	return score("ZSCORE", key, e.do(ctx, e.client.B().Zscore().Key(key).Member(name).Build()))
+}
+
+// score reads a reply that is a float or nil.
+func score(op, key string, reply rueidis.RedisResult) (float64, bool, error) {
+	f, err := reply.AsFloat64()
 	if rueidis.IsRedisNil(err) {
 		return 0, false, nil
 	}
-	return score, err == nil, fail("ZSCORE", key, err)
+	return f, err == nil, fail(op, key, err)
+}
+
+// ZRank implements cache.SortedSets.
+func (e *Engine) ZRank(ctx context.Context, key, name string, reverse bool) (int64, bool, error) {
+	op := "ZRANK"
+	if reverse {
+		op = "ZREVRANK"
+	}
+	rank, err := e.do(ctx, e.client.B().Arbitrary(op).Keys(key).Args(name).ReadOnly()).ToInt64()
+	if rueidis.IsRedisNil(err) {
+		return 0, false, nil
+	}
+	return rank, err == nil, fail(op, key, err)
 }
 
 // ZCard implements cache.SortedSets.
 func (e *Engine) ZCard(ctx context.Context, key string) (int64, error) {
 	n, err := e.do(ctx, e.client.B().Zcard().Key(key).Build()).ToInt64()
 	return n, fail("ZCARD", key, err)
-}
-
-// ZRangeByScore implements cache.SortedSets.
-func (e *Engine) ZRangeByScore(ctx context.Context, key string, r cache.ScoreRange) ([]cache.Member, error) {
-	op, from, to := "ZRANGEBYSCORE", number(r.Min), number(r.Max)
-	if r.Reverse {
-		op, from, to = "ZREVRANGEBYSCORE", to, from
-	}
-	cmd := e.client.B().Arbitrary(op).Keys(key).Args(from, to, "WITHSCORES")
-	if r.Offset != 0 || r.Limit != 0 {
-		limit := r.Limit
-		if limit == 0 {
-			limit = -1 // no limit, to the server
-		}
-		cmd = cmd.Args("LIMIT", strconv.Itoa(r.Offset), strconv.Itoa(limit))
-	}
-	found, err := e.do(ctx, cmd.ReadOnly()).AsZScores()
-	if err != nil {
-		return nil, fail(op, key, err)
-	}
-	members := make([]cache.Member, len(found))
-	for i, z := range found {
-		members[i] = cache.Member{Name: z.Member, Score: z.Score}
-	}
-	return members, nil
-}
-
-// GeoAdd implements cache.SortedSets.
-func (e *Engine) GeoAdd(ctx context.Context, key string, places ...cache.GeoMember) (int64, error) {
-	if len(places) == 0 {
-		return 0, nil
-	}
-	cmd := e.client.B().Arbitrary("GEOADD").Keys(key)
-	for _, p := range places {
-		if math.IsNaN(p.Lat) || math.IsNaN(p.Lon) { // the server calls NaN no number, not no place
-			return 0, refuse("GEOADD", key, cache.ErrInvalidPlace)
-		}
-		cmd = cmd.Args(number(p.Lon), number(p.Lat), p.Name)
-	}
-	n, err := e.do(ctx, cmd.Build()).ToInt64()
-	return n, fail("GEOADD", key, err)
-}
-
-// GeoSearch implements cache.SortedSets.
-func (e *Engine) GeoSearch(ctx context.Context, key string, q cache.GeoQuery) ([]cache.GeoHit, error) {
-	if math.IsNaN(q.Lat) || math.IsNaN(q.Lon) {
-		return nil, refuse("GEOSEARCH", key, cache.ErrInvalidPlace)
-	}
-	cmd := e.client.B().Arbitrary("GEOSEARCH").Keys(key).
-		Args("FROMLONLAT", number(q.Lon), number(q.Lat), "BYRADIUS", number(q.RadiusM), "m", "ASC")
-	if q.Count > 0 {
-		cmd = cmd.Args("COUNT", strconv.Itoa(q.Count))
-	}
-	found, err := e.do(ctx, cmd.Args("WITHCOORD", "WITHDIST").ReadOnly()).AsGeosearch()
-	if err != nil {
-		return nil, fail("GEOSEARCH", key, err)
-	}
-	hits := make([]cache.GeoHit, len(found))
-	for i, g := range found {
-		hits[i] = cache.GeoHit{Name: g.Name, Lat: g.Latitude, Lon: g.Longitude, DistanceM: g.Dist}
-	}
-	return hits, nil
 }
