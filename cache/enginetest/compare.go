@@ -3,8 +3,6 @@ package enginetest
 import (
 	"context"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"reflect"
 	"testing"
 
@@ -49,6 +47,7 @@ func Compare(t *testing.T, a, b cache.Engine) {
 		})
 	})
 	t.Run("geo scores", func(t *testing.T) { compareGeoScores(t, a, b) })
+	t.Run("geo searches", func(t *testing.T) { compareGeoSearches(t, a, b) })
 	t.Run("scripts", func(t *testing.T) {
 		CompareCalls(t, func(rt *rapid.T, tag string, _ int) cache.Call {
 			n := rapid.IntRange(1, 6).Draw(rt, "commands")
@@ -59,30 +58,6 @@ func Compare(t *testing.T, a, b cache.Engine) {
 			return program([]string{Key(tag, "k1"), Key(tag, "k2"), Key(tag, "k3"), Key(tag, "k4")}, commands...)
 		}, a, b)
 	})
-}
-
-// compareGeoScores adds places on and right beside the edges of cells, where a
-// score is a matter of the last bit.
-func compareGeoScores(t *testing.T, a, b cache.Engine) {
-	const cells, perCall = 1 << 26, 500
-	ctx, tag := t.Context(), Tag(t, a, b)
-	rng := rand.New(rand.NewPCG(26, 52))
-	edge := func(half float64) float64 {
-		v := -half + float64(rng.IntN(cells+1))/cells*2*half
-		for range rng.IntN(3) {
-			v = math.Nextafter(v, math.Copysign(inf, rng.NormFloat64()))
-		}
-		return min(max(v, -half), half)
-	}
-	for round := range 10 {
-		places := make([]cache.GeoMember, perCall)
-		for i := range places {
-			places[i] = cache.GeoMember{Name: fmt.Sprintf("%d-%d", round, i), Lat: edge(maxLat), Lon: edge(180)}
-		}
-		must(a.GeoAdd(ctx, Key(tag, "edges"), places...))(t)
-		must(b.GeoAdd(ctx, Key(tag, "edges"), places...))(t)
-	}
-	requireSame(ctx, t, tag, a, b)
 }
 
 // step is one command on an engine, its reply as the contract gives it.

@@ -3,8 +3,6 @@ package enginetest
 import (
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,7 +14,9 @@ const (
 	earthRadiusM  = 6372797.560856 // Redis's sphere, geohash_helper.c
 	maxLat        = 85.05112878    // Web Mercator's, the limit of GEOADD
 	cellErrorM    = 0.6            // of a 52-bit cell's centre
-	distanceSlack = 1e-3           // metres; a server answers to the tenth of a millimetre
+	distanceSlack = 1e-3           // metres
+	printedM      = 1.01e-4        // metres; a server prints four decimals
+	printedDeg    = 1e-12          // degrees; it prints these whole
 )
 
 // geoScores are places with the scores a Redis 7.0.15 gave them.
@@ -84,91 +84,56 @@ func testGeoScores(t *testing.T, h *host) {
 	})
 }
 
-func testGeoSearch(t *testing.T, h *host) {
-	t.Run("missing", func(t *testing.T) {
-		require.Empty(t, must(h.GeoSearch(h.ctx, h.key("none"), cache.GeoQuery{RadiusM: 1000}))(t))
+func testGeoMembers(t *testing.T, h *host) {
+	k := h.key("geo")
+	must(h.GeoAdd(h.ctx, k, cache.GeoMember{Name: "Palermo", Lat: 38.115556, Lon: 13.361389},
+		cache.GeoMember{Name: "Catania", Lat: 37.502669, Lon: 15.087269}))(t)
+	for _, p := range geoScores {
+		must(h.GeoAdd(h.ctx, k, cache.GeoMember{Name: fmt.Sprintf("%v,%v", p.lat, p.lon), Lat: p.lat, Lon: p.lon}))(t)
+	}
+
+	t.Run("GeoPos", func(t *testing.T) {
+		places := must(h.GeoPos(h.ctx, k, "Palermo", "nobody", "Catania"))(t)
+		require.Len(t, places, 3)
+		require.InDelta(t, 38.11555639549629859, places[0].Lat, printedDeg)
+		require.InDelta(t, 13.36138933897018433, places[0].Lon, printedDeg)
+		require.Equal(t, cache.Place{}, places[1])
+		require.InDelta(t, 37.50266842333162032, places[2].Lat, printedDeg)
+		require.True(t, places[2].OK)
+		require.Equal(t, make([]cache.Place, 2), must(h.GeoPos(h.ctx, h.key("none"), "a", "b"))(t))
+		require.Empty(t, must(h.GeoPos(h.ctx, k))(t))
 	})
-	t.Run("a radius below zero", func(t *testing.T) {
-		must(h.GeoAdd(h.ctx, h.key("one"), cache.GeoMember{Name: "m"}))(t)
-		_, err := h.GeoSearch(h.ctx, h.key("one"), cache.GeoQuery{RadiusM: -1})
-		require.Error(t, err)
-	})
-	t.Run("nearest first, so many", func(t *testing.T) {
-		k := h.key("line")
-		for i := range 20 {
-			// Eastwards along the equator, a hundredth of a degree (1,112 m) apart.
-			must(h.GeoAdd(h.ctx, k, cache.GeoMember{Name: fmt.Sprint(i), Lon: float64(i) / 100}))(t)
-		}
-		hits := must(h.GeoSearch(h.ctx, k, cache.GeoQuery{RadiusM: 3500}))(t)
-		require.Equal(t, []string{"0", "1", "2", "3"}, hitNames(hits))
-		hits = must(h.GeoSearch(h.ctx, k, cache.GeoQuery{RadiusM: 1e6, Lon: 0.101, Count: 3}))(t)
-		require.Equal(t, []string{"10", "11", "9"}, hitNames(hits))
-		require.Len(t, must(h.GeoSearch(h.ctx, k, cache.GeoQuery{RadiusM: 1e6, Count: 99}))(t), 20)
-		require.Empty(t, must(h.GeoSearch(h.ctx, k, cache.GeoQuery{Lon: 0.005, RadiusM: 1}))(t))
-	})
-	t.Run("what a hit says", func(t *testing.T) {
-		k := h.key("hit")
-		must(h.GeoAdd(h.ctx, k, cache.GeoMember{Name: "m", Lat: 12.9716, Lon: 77.5946}))(t)
-		hits := must(h.GeoSearch(h.ctx, k, cache.GeoQuery{Lat: 12.98, Lon: 77.6, RadiusM: 2000}))(t)
-		require.Len(t, hits, 1)
-		hit := hits[0]
-		require.Less(t, sphereM(hit.Lat, hit.Lon, 12.9716, 77.5946), cellErrorM)
-		require.InDelta(t, sphereM(hit.Lat, hit.Lon, 12.98, 77.6), hit.DistanceM, distanceSlack)
-	})
-	t.Run("across the antimeridian", func(t *testing.T) {
-		k := h.key("antimeridian")
-		for name, lon := range map[string]float64{"e1": 179.9, "e2": 179.99, "w1": -179.9, "w2": -179.99} {
-			must(h.GeoAdd(h.ctx, k, cache.GeoMember{Name: name, Lon: lon}))(t)
-		}
+	t.Run("GeoDist", func(t *testing.T) {
 		for _, c := range []struct {
-			lon, radiusM float64
-			want         []string
+			a, b   string
+			metres float64
 		}{
-			{179.95, 30e3, []string{"e2", "e1", "w2", "w1"}},
-			{-179.95, 30e3, []string{"w2", "w1", "e2", "e1"}},
-			{179.999, 5e3, []string{"e2", "w2"}},
-			{-179.999, 5e3, []string{"w2", "e2"}},
-			{179.96, 5000e3, []string{"e2", "w2", "e1", "w1"}},
+			{"Palermo", "Catania", 166274.1516},
+			{"Catania", "Palermo", 166274.1516},
+			{"Palermo", "Palermo", 0},
+			{"0,179.999999", "0,-179.999999", 0.5967},
+			{"-85.05112878,-180", "85.05112878,-180", 18919844.5891},
 		} {
-			hits := must(h.GeoSearch(h.ctx, k, cache.GeoQuery{Lon: c.lon, RadiusM: c.radiusM}))(t)
-			require.ElementsMatch(t, c.want, hitNames(hits), "around %v", c.lon)
-			requireNearestFirst(t, hits)
+			metres, ok, err := h.GeoDist(h.ctx, k, c.a, c.b)
+			require.NoError(t, err)
+			require.True(t, ok)
+			require.InDelta(t, c.metres, metres, printedM, "%s to %s", c.a, c.b)
+		}
+		for _, key := range []string{k, h.key("none")} {
+			_, ok, err := h.GeoDist(h.ctx, key, "Palermo", "nobody")
+			require.NoError(t, err)
+			require.False(t, ok)
 		}
 	})
-	t.Run("nothing within the circle is missed", func(t *testing.T) {
-		// Against every member's distance, at all scales, in the range where a
-		// city may be: near the poles Redis itself misses some.
-		rng := rand.New(rand.NewPCG(7, 52))
-		for _, scale := range []float64{0.001, 0.1, 3, 40} {
-			k := h.key(fmt.Sprint("scale", scale))
-			centre := cache.GeoQuery{Lat: rng.Float64()*120 - 60, Lon: rng.Float64()*360 - 180}
-			var places []cache.GeoMember
-			for i := range 300 {
-				places = append(places, cache.GeoMember{
-					Name: fmt.Sprint(i),
-					Lat:  min(max(centre.Lat+scale*rng.NormFloat64(), -70), 70),
-					Lon:  wrapLon(centre.Lon + scale*rng.NormFloat64()),
-				})
-			}
-			must(h.GeoAdd(h.ctx, k, places...))(t)
-			for range 40 {
-				p := places[rng.IntN(len(places))]
-				q := cache.GeoQuery{Lat: p.Lat, Lon: p.Lon, RadiusM: scale * 111e3 * rng.Float64()}
-				var want []string
-				edge := map[string]bool{} // too near the circle to say
-				for _, place := range places {
-					d := sphereM(q.Lat, q.Lon, place.Lat, place.Lon)
-					if math.Abs(d-q.RadiusM) <= cellErrorM {
-						edge[place.Name] = true
-					} else if d < q.RadiusM {
-						want = append(want, place.Name)
-					}
-				}
-				hits := must(h.GeoSearch(h.ctx, k, q))(t)
-				requireNearestFirst(t, hits)
-				found := slices.DeleteFunc(hitNames(hits), func(n string) bool { return edge[n] })
-				require.ElementsMatch(t, want, found, "%+v", q)
-			}
+	t.Run("GeoHash", func(t *testing.T) {
+		require.Equal(t, []cache.Optional{got("sqc8b49rny0"), missing, got("sqdtr74hyu0")},
+			must(h.GeoHash(h.ctx, k, "Palermo", "nobody", "Catania"))(t))
+		require.Equal(t, []cache.Optional{missing}, must(h.GeoHash(h.ctx, h.key("none"), "Palermo"))(t))
+		require.Empty(t, must(h.GeoHash(h.ctx, k))(t))
+		for name, want := range map[string]string{
+			"85.05112878,180": "bp05b5048p0", "-85.05112878,-180": "00bh0hbj200", "0,0": "s0000000000", "12.9716,77.5946": "tdr1v9qtj10",
+		} {
+			require.Equal(t, []cache.Optional{got(want)}, must(h.GeoHash(h.ctx, k, name))(t), name)
 		}
 	})
 }

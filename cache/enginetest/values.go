@@ -53,6 +53,25 @@ var typed = []struct {
 		_, err := h.ZRangeByScore(h.ctx, k, cache.ScoreRange{Max: 1})
 		return err
 	}},
+	{"ZAddIf", "zset", func(h *host, k string) error {
+		_, err := h.ZAddIf(h.ctx, k, cache.ZAddOptions{XX: true}, cache.Member{Name: "g"})
+		return err
+	}},
+	{"ZIncrBy", "zset", func(h *host, k string) error {
+		_, _, err := h.ZIncrBy(h.ctx, k, "g", 1, cache.ZAddOptions{})
+		return err
+	}},
+	{"ZRemRangeByScore", "zset", func(h *host, k string) error {
+		_, err := h.ZRemRangeByScore(h.ctx, k, cache.ScoreRange{Max: 1})
+		return err
+	}},
+	{"ZRemRangeByRank", "zset", func(h *host, k string) error { _, err := h.ZRemRangeByRank(h.ctx, k, 0, 1); return err }},
+	{"ZRank", "zset", func(h *host, k string) error { _, _, err := h.ZRank(h.ctx, k, "f", true); return err }},
+	{"ZCount", "zset", func(h *host, k string) error { _, err := h.ZCount(h.ctx, k, cache.ScoreRange{Max: 1}); return err }},
+	{"ZRange", "zset", func(h *host, k string) error { _, err := h.ZRange(h.ctx, k, 0, 1, false); return err }},
+	{"GeoPos", "zset", func(h *host, k string) error { _, err := h.GeoPos(h.ctx, k, "f"); return err }},
+	{"GeoDist", "zset", func(h *host, k string) error { _, _, err := h.GeoDist(h.ctx, k, "f", "f"); return err }},
+	{"GeoHash", "zset", func(h *host, k string) error { _, err := h.GeoHash(h.ctx, k, "f"); return err }},
 	{"GeoAdd", "zset", func(h *host, k string) error { _, err := h.GeoAdd(h.ctx, k, cache.GeoMember{Name: "g"}); return err }},
 	{"GeoSearch", "zset", func(h *host, k string) error {
 		_, err := h.GeoSearch(h.ctx, k, cache.GeoQuery{RadiusM: 1})

@@ -25,8 +25,12 @@ func Of(lat, lon float64) (float64, error) {
 	if err := Check(lat, lon); err != nil {
 		return 0, err
 	}
-	return float64(Join(cellOf(lat, MaxLat), cellOf(lon, MaxLon))), nil
+	return float64(Join(CellOf(lat, lon))), nil
 }
+
+// CellOf returns the indexes along latitude and longitude of the cell of a place
+// within the ranges.
+func CellOf(lat, lon float64) (y, x uint32) { return cellOf(lat, MaxLat), cellOf(lon, MaxLon) }
 
 // Join makes a score of a cell's indexes along latitude and longitude.
 func Join(y, x uint32) uint64 { return spread(y) | spread(x)<<1 }
@@ -64,6 +68,24 @@ func centreOf(i uint32, half float64) float64 {
 	lo := -half + float64(float64(i)/CellsAcross*scale)
 	hi := -half + float64(float64(i+1)/CellsAcross*scale)
 	return min((lo+hi)/2, half)
+}
+
+// alphabet is the standard geohash's.
+const alphabet = "0123456789bcdefghjkmnpqrstuvwxyz"
+
+// Hash is GEOHASH: the cell's middle in the standard geohash, whose latitudes
+// reach from -90 to 90. The 52 bits are ten characters and a rest; the eleventh,
+// which they would not fill, is always "0".
+func Hash(score float64) string {
+	const chars, bitsEach = 11, 5
+	lat, lon := Centre(Cell(score))
+	bits := Join(cellOf(lat, 90), cellOf(lon, MaxLon))
+	var b [chars]byte
+	for i := range chars - 1 {
+		b[i] = alphabet[bits>>(2*Bits-bitsEach*(i+1))&(1<<bitsEach-1)]
+	}
+	b[chars-1] = alphabet[0]
+	return string(b[:])
 }
 
 // squash gathers the even bits of h.

@@ -13,14 +13,47 @@ const (
 	degToRad = math.Pi / 180
 )
 
+// origin is a place from which others are measured.
+type origin struct {
+	lat, lon       float64 // degrees
+	latRad, lonRad float64
+	cosLat         float64
+}
+
+func newOrigin(lat, lon float64) origin {
+	latRad := lat * degToRad
+	return origin{lat: lat, lon: lon, latRad: latRad, lonRad: lon * degToRad, cosLat: math.Cos(latRad)}
+}
+
+// distance is Redis's in metres: haversine, on its sphere, and shorter where one
+// is north of the other.
+func (o *origin) distance(lat, lon float64) float64 {
+	latRad, lonRad := lat*degToRad, lon*degToRad
+	v := math.Sin((lonRad - o.lonRad) / 2)
+	if v == 0 {
+		return earthM * math.Abs(latRad-o.latRad)
+	}
+	u := math.Sin((latRad - o.latRad) / 2)
+	return 2 * earthM * math.Asin(min(1, math.Sqrt(u*u+o.cosLat*math.Cos(latRad)*v*v)))
+}
+
+// rect is a box on the sphere as Redis has it: its height along the meridian,
+// its width along the parallel of the place in question.
+type rect struct{ widthM, heightM float64 }
+
+func (r rect) holds(centre *origin, lat, lon float64) bool {
+	if earthM*math.Abs(lat*degToRad-centre.latRad) > r.heightM/2 {
+		return false
+	}
+	abreast := newOrigin(lat, centre.lon)
+	return abreast.distance(lat, lon) <= r.widthM/2
+}
+
 // circle is a disc on the sphere, prepared for testing many places.
 type circle struct {
-	lat, lon float64 // degrees
-	latRad   float64
-	lonRad   float64
-	cosLat   float64
-	radiusM  float64
-	box      geoBox
+	origin
+	radiusM float64
+	box     geoBox
 
 	// A lower bound of the haversine from differences in cells, for refusing
 	// most places without trigonometry; see within.
@@ -36,9 +69,7 @@ const slackM = 1e-3
 type geoBox struct{ yLo, yHi, xLo, xHi int64 }
 
 func newCircle(lat, lon, radiusM float64) circle {
-	c := circle{lat: lat, lon: lon, radiusM: radiusM}
-	c.latRad, c.lonRad = lat*degToRad, lon*degToRad
-	c.cosLat = math.Cos(c.latRad)
+	c := circle{origin: newOrigin(lat, lon), radiusM: radiusM}
 
 	angle := min((radiusM+slackM)/earthM, math.Pi)
 	south, north := c.latRad-angle, c.latRad+angle
@@ -88,14 +119,6 @@ func (c *circle) havBound(y, x uint32) float64 {
 		dx = geoscore.CellsAcross - dx
 	}
 	return dy*dy*c.perDy2 + dx*dx*c.perDx2
-}
-
-// distance is Redis's: haversine, on its sphere.
-func (c *circle) distance(lat, lon float64) float64 {
-	latRad, lonRad := lat*degToRad, lon*degToRad
-	u := math.Sin((latRad - c.latRad) / 2)
-	v := math.Sin((lonRad - c.lonRad) / 2)
-	return 2 * earthM * math.Asin(min(1, math.Sqrt(u*u+c.cosLat*math.Cos(latRad)*v*v)))
 }
 
 // scoreRange is from lo up to but without hi.

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"compress/gzip"
 	"encoding/csv"
 	"fmt"
@@ -18,17 +19,27 @@ import (
 	"hyperlocal/cache/geoscore"
 )
 
-// bruteForce measures every member.
-func bruteForce(z *zset, q cache.GeoQuery) []cache.GeoHit {
+var inf, negInf = math.Inf(1), math.Inf(-1)
+
+// bruteForce measures every member of the cells a server looks into.
+func bruteForce(z *sortedSet, q cache.GeoQuery) []cache.GeoHit {
 	c := newCircle(q.Lat, q.Lon, q.RadiusM)
+	cells := cellsOf(&c.origin, q.RadiusM, q.RadiusM, q.RadiusM)
+	looked := func(score float64) bool {
+		return slices.ContainsFunc(cells.ranges(), func(r scoreRange) bool {
+			return uint64(score) >= r.lo && uint64(score) < r.hi
+		})
+	}
 	var hits []cache.GeoHit
 	for _, m := range z.rangeByScore(cache.ScoreRange{Min: negInf, Max: inf}) {
 		lat, lon := geoscore.Centre(geoscore.Cell(m.Score))
-		if d := c.distance(lat, lon); d <= q.RadiusM {
+		if d := c.distance(lat, lon); d <= q.RadiusM && looked(m.Score) {
 			hits = append(hits, cache.GeoHit{Name: m.Name, Lat: lat, Lon: lon, DistanceM: d})
 		}
 	}
-	slices.SortFunc(hits, compareHits)
+	slices.SortFunc(hits, func(a, b cache.GeoHit) int {
+		return cmp.Or(cmp.Compare(a.DistanceM, b.DistanceM), cmp.Compare(a.Name, b.Name))
+	})
 	if q.Count > 0 {
 		hits = hits[:min(q.Count, len(hits))]
 	}
@@ -51,12 +62,12 @@ func TestGeoSearchAgainstBruteForce(t *testing.T) {
 		homeLat := rapid.SampledFrom([]float64{12.97, 0, 84.9, -85, 60}).Draw(t, "home lat")
 		homeLon := rapid.SampledFrom([]float64{77.59, 0, 179.99, -180, 90}).Draw(t, "home lon")
 		spread := rapid.SampledFrom([]float64{0.001, 0.1, 3, 180}).Draw(t, "spread")
-		z := newZSet()
+		z := newSortedSet()
 		for i := range rapid.IntRange(0, 120).Draw(t, "places") {
 			lat, lon := drawPlace(t, homeLat, homeLon, spread)
 			score, err := geoscore.Of(lat, lon)
 			require.NoError(t, err)
-			z.set(fmt.Sprint(i), score)
+			z.Put(fmt.Sprint(i), score)
 		}
 		q := cache.GeoQuery{
 			RadiusM: spread * 111_000 * rapid.SampledFrom([]float64{0, 0.01, 0.3, 1, 3, 200}).Draw(t, "radius"),

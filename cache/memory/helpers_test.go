@@ -88,7 +88,7 @@ func render(v value) string {
 			fmt.Fprintf(&b, "%q=%q ", f, v.fields[f])
 		}
 		return "hash " + b.String()
-	case *zset:
+	case *sortedSet:
 		return fmt.Sprint("zset ", v.rangeByScore(cache.ScoreRange{Min: negInf, Max: inf}))
 	case *stream:
 		var b bytes.Buffer

@@ -108,6 +108,19 @@ func TestReopenAfterRandomOperations(t *testing.T) {
 				return second(e.ZAdd(ctx, k, cache.Member{Name: names.Draw(rt, "m"), Score: float64(numbers.Draw(rt, "s"))}))
 			},
 			"zrem": func(k string) error { return second(e.ZRem(ctx, k, names.Draw(rt, "m"))) },
+			"zaddif": func(k string) error {
+				opt := cache.ZAddOptions{XX: rapid.Bool().Draw(rt, "xx"), GT: rapid.Bool().Draw(rt, "gt")}
+				return second(e.ZAddIf(ctx, k, opt, cache.Member{Name: names.Draw(rt, "m"), Score: float64(numbers.Draw(rt, "s"))},
+					cache.Member{Name: names.Draw(rt, "m"), Score: float64(numbers.Draw(rt, "s"))}))
+			},
+			"zincr": func(k string) error {
+				_, _, err := e.ZIncrBy(ctx, k, names.Draw(rt, "m"), float64(numbers.Draw(rt, "by")), cache.ZAddOptions{})
+				return err
+			},
+			"zcut": func(k string) error {
+				return second(e.ZRemRangeByScore(ctx, k, cache.ScoreRange{Min: float64(numbers.Draw(rt, "min")), Max: 3, MinOpen: true}))
+			},
+			"zkeep": func(k string) error { return second(e.ZRemRangeByRank(ctx, k, 0, int64(numbers.Draw(rt, "stop")))) },
 			"xadd": func(k string) error {
 				return second(e.XAdd(ctx, k, "*", cache.Trim{MaxLen: rapid.IntRange(0, 3).Draw(rt, "max")}, field()))
 			},

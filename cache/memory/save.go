@@ -108,8 +108,8 @@ func (h *hash) save(w *effects, key string, cut func()) {
 	}
 }
 
-func (z *zset) save(w *effects, key string, cut func()) {
-	chunk := make([]cache.Member, 0, min(snapshotChunk, z.len()))
+func (z *sortedSet) save(w *effects, key string, cut func()) {
+	chunk := make([]cache.Member, 0, min(snapshotChunk, z.Len()))
 	for name, slot := range z.slotOf {
 		if chunk = append(chunk, cache.Member{Name: name, Score: z.slots[slot].score}); len(chunk) == snapshotChunk {
 			w.members(key, chunk)

@@ -55,7 +55,7 @@ type item struct {
 	kept      bool // never to be evicted
 }
 
-// value is what a key can hold: *text, *hash, *zset or *stream.
+// value is what a key can hold: *text, *hash, *sortedSet or *stream.
 type value interface {
 	typeName() string
 	// memory is what the value takes, itself included.

@@ -119,3 +119,20 @@ func TestXReadEndsWithItsCallerAndTheEngine(t *testing.T) {
 		require.Contains(t, <-done, cache.ErrUnavailable.Error())
 	})
 }
+
+// A trim by an id beyond the last says in the journal no more than what it did:
+// replayed onto entries that came later, it leaves them.
+func TestXTrimIsJournaledAsWhatItDid(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir})
+	addEntry(t, e, "s", "5-0")
+	n, err := e.XTrim(ctx, "s", cache.Trim{MinID: "99"})
+	require.NoError(t, err)
+	require.EqualValues(t, 1, n)
+	s := e.shardOf("s")
+	record := string(s.unit.effects.b)
+	addEntry(t, e, "s", "6-0")
+	before := state(t, e)
+	require.NoError(t, e.replay(record))
+	require.Equal(t, before, state(t, e))
+}

@@ -184,6 +184,12 @@ func (u *unit) xtrimBelow(key string, id streamID) (int64, error) {
 		return 0, err
 	}
 	n := st.index(id)
+	if n == 0 {
+		return 0, nil
+	}
+	if next, more := st.last.next(); more && next.less(id) {
+		id = next // replayed onto what was added later, it must leave that alone
+	}
 	st.trim(n)
 	if u.records() {
 		u.effects.id(opXTrim, key, id)

@@ -48,6 +48,26 @@ func (x *zindex) prev(p zpos) zpos {
 	return zpos{p.block - 1, x.blocks[p.block-1].n - 1}
 }
 
+// rank is the number of entries before a position.
+func (x *zindex) rank(p zpos) int {
+	n := p.i
+	for _, b := range x.blocks[:p.block] {
+		n += b.n
+	}
+	return n
+}
+
+// seekRank is the position of a rank.
+func (x *zindex) seekRank(rank int) zpos {
+	for i, b := range x.blocks {
+		if rank < b.n {
+			return zpos{i, rank}
+		}
+		rank -= b.n
+	}
+	return x.end()
+}
+
 // seek returns the first position whose entry is not before the target.
 // before must be true of a prefix of the order.
 func (x *zindex) seek(before func(zentry) bool) zpos {

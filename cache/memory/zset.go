@@ -11,9 +11,9 @@ import (
 // name: its slot, its place in the table of names and in the index.
 const memberOverhead = 88
 
-// zset is a sorted set: names to slots, slots to scores, and the slots in
+// sortedSet is a sorted set: names to slots, slots to scores, and the slots in
 // order.
-type zset struct {
+type sortedSet struct {
 	slotOf map[string]uint32
 	slots  []zslot
 	free   []uint32
@@ -26,14 +26,14 @@ type zslot struct {
 	score float64
 }
 
-func newZSet() *zset { return &zset{slotOf: make(map[string]uint32)} }
+func newSortedSet() *sortedSet { return &sortedSet{slotOf: make(map[string]uint32)} }
 
-func (*zset) typeName() string { return "zset" }
-func (z *zset) memory() int64  { return z.bytes }
-func (z *zset) vacant() bool   { return len(z.slotOf) == 0 }
-func (z *zset) len() int       { return len(z.slotOf) }
+func (*sortedSet) typeName() string { return "zset" }
+func (z *sortedSet) memory() int64  { return z.bytes }
+func (z *sortedSet) vacant() bool   { return len(z.slotOf) == 0 }
+func (z *sortedSet) Len() int       { return len(z.slotOf) }
 
-func (z *zset) score(name string) (float64, bool) {
+func (z *sortedSet) Score(name string) (float64, bool) {
 	slot, ok := z.slotOf[name]
 	if !ok {
 		return 0, false
@@ -42,7 +42,7 @@ func (z *zset) score(name string) (float64, bool) {
 }
 
 // set adds a member or moves it. score must not be NaN.
-func (z *zset) set(name string, score float64) (added bool) {
+func (z *sortedSet) Put(name string, score float64) (added bool) {
 	slot, ok := z.slotOf[name]
 	if !ok {
 		name = strings.Clone(name)
@@ -63,7 +63,7 @@ func (z *zset) set(name string, score float64) (added bool) {
 
 // move changes an entry's score in place if that keeps the order, which it
 // does for small steps, and otherwise takes it out and puts it in again.
-func (z *zset) move(s *zslot, e zentry) {
+func (z *sortedSet) move(s *zslot, e zentry) {
 	p := z.place(s.score, s.name)
 	b := z.index.blocks[p.block]
 	afterPrev := p.i > 0 && z.before(b.entries[p.i-1], e.score, s.name)
@@ -76,7 +76,7 @@ func (z *zset) move(s *zslot, e zentry) {
 	z.index.insert(z.place(e.score, s.name), e)
 }
 
-func (z *zset) remove(name string) bool {
+func (z *sortedSet) Delete(name string) bool {
 	slot, ok := z.slotOf[name]
 	if !ok {
 		return false
@@ -90,7 +90,7 @@ func (z *zset) remove(name string) bool {
 	return true
 }
 
-func (z *zset) newSlot(s zslot) uint32 {
+func (z *sortedSet) newSlot(s zslot) uint32 {
 	if n := len(z.free); n > 0 {
 		slot := z.free[n-1]
 		z.free = z.free[:n-1]
@@ -102,7 +102,7 @@ func (z *zset) newSlot(s zslot) uint32 {
 }
 
 // before is the order of the set: e comes before (score, name).
-func (z *zset) before(e zentry, score float64, name string) bool {
+func (z *sortedSet) before(e zentry, score float64, name string) bool {
 	if e.score != score {
 		return e.score < score
 	}
@@ -110,50 +110,107 @@ func (z *zset) before(e zentry, score float64, name string) bool {
 }
 
 // place is where (score, name) is or would be.
-func (z *zset) place(score float64, name string) zpos {
+func (z *sortedSet) place(score float64, name string) zpos {
 	return z.index.seek(func(e zentry) bool { return z.before(e, score, name) })
 }
 
 // from is the first position with at least this score.
-func (z *zset) from(score float64) zpos {
+func (z *sortedSet) from(score float64) zpos {
 	return z.index.seek(func(e zentry) bool { return e.score < score })
 }
 
 // after is the first position beyond this score.
-func (z *zset) after(score float64) zpos {
+func (z *sortedSet) after(score float64) zpos {
 	return z.index.seek(func(e zentry) bool { return e.score <= score })
 }
 
-func (z *zset) member(p zpos) cache.Member {
+func (z *sortedSet) member(p zpos) cache.Member {
 	e := z.index.at(p)
 	return cache.Member{Name: z.slots[e.slot].name, Score: e.score}
 }
 
+// Rank returns how many members come before this one.
+func (z *sortedSet) Rank(name string) (rank int, ok bool) {
+	score, ok := z.Score(name)
+	if !ok {
+		return 0, false
+	}
+	return z.index.rank(z.place(score, name)), true
+}
+
+// ranks returns the ranks that a range of scores covers, as from up to but
+// without to.
+func (z *sortedSet) ranks(r cache.ScoreRange) (from, to int) {
+	first, last := z.from(r.Min), z.after(r.Max)
+	if r.MinOpen {
+		first = z.after(r.Min)
+	}
+	if r.MaxOpen {
+		last = z.from(r.Max)
+	}
+	return z.index.rank(first), z.index.rank(last)
+}
+
 // rangeByScore answers as ZRANGEBYSCORE: a negative offset skips everything.
-func (z *zset) rangeByScore(r cache.ScoreRange) []cache.Member {
-	if r.Min > r.Max || r.Offset < 0 {
+func (z *sortedSet) rangeByScore(r cache.ScoreRange) []cache.Member {
+	from, to := z.ranks(r)
+	if r.Offset < 0 || from >= to {
 		return nil
 	}
-	first, last := z.from(r.Min), z.after(r.Max)
 	limit := r.Limit
 	if limit <= 0 {
 		limit = math.MaxInt
 	}
-	var members []cache.Member
-	skip := r.Offset
-	for len(members) < limit && first != last {
-		p := first
-		if r.Reverse {
-			last = z.index.prev(last)
-			p = last
-		} else {
-			first = z.index.next(first)
+	if r.Reverse { // ranks from the other end
+		from, to = z.Len()-to, z.Len()-from
+	}
+	from += min(r.Offset, to-from)
+	return z.slice(from, from+min(limit, to-from), r.Reverse)
+}
+
+// slice returns the members of ranks from up to but without to, counted from the
+// end if reverse.
+func (z *sortedSet) slice(from, to int, reverse bool) []cache.Member {
+	if from >= to {
+		return nil
+	}
+	members := make([]cache.Member, 0, to-from)
+	if reverse {
+		for p := z.index.seekRank(z.Len() - from); len(members) < to-from; {
+			p = z.index.prev(p)
+			members = append(members, z.member(p))
 		}
-		if skip > 0 {
-			skip--
-			continue
-		}
+		return members
+	}
+	for p := z.index.seekRank(from); len(members) < to-from; p = z.index.next(p) {
 		members = append(members, z.member(p))
 	}
 	return members
 }
+
+// DeleteRanks removes the members of ranks from up to but without to, and calls
+// fn with each name.
+func (z *sortedSet) DeleteRanks(from, to int, fn func(name []byte)) {
+	for _, m := range z.slice(from, to, false) {
+		fn([]byte(m.Name))
+		z.Delete(m.Name)
+	}
+}
+
+// Scores calls fn with each member whose score is at least lo and less than hi,
+// in order.
+func (z *sortedSet) Scores(lo, hi float64, fn func(slot uint32, score float64)) {
+	p := z.from(lo)
+	for ; p.block < len(z.index.blocks); p = (zpos{block: p.block + 1}) {
+		b := z.index.blocks[p.block]
+		for _, e := range b.entries[p.i:b.n] {
+			if e.score >= hi {
+				return
+			}
+			fn(e.slot, e.score)
+		}
+	}
+}
+
+// Name is the name in a slot.
+func (z *sortedSet) Name(slot uint32) []byte { return []byte(z.slots[slot].name) }

@@ -3,7 +3,6 @@ package memory
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"slices"
 	"testing"
 
@@ -13,10 +12,8 @@ import (
 	"hyperlocal/cache"
 )
 
-var inf, negInf = math.Inf(1), math.Inf(-1)
-
 // check walks the index and compares it with a model.
-func (z *zset) check(t *rapid.T, model map[string]float64) {
+func (z *sortedSet) check(t *rapid.T, model map[string]float64) {
 	var want []cache.Member
 	for name, score := range model {
 		want = append(want, cache.Member{Name: name, Score: score})
@@ -41,7 +38,7 @@ func (z *zset) check(t *rapid.T, model map[string]float64) {
 // Few distinct scores make ties, many names make blocks split and merge.
 func TestZSetAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		z, model := newZSet(), map[string]float64{}
+		z, model := newSortedSet(), map[string]float64{}
 		names := rapid.SampledFrom([]int{3, 40, 2000}).Draw(t, "names")
 		scores := rapid.SampledFrom([]int{2, 50, 100000}).Draw(t, "scores")
 		grow := rapid.IntRange(0, 1500).Draw(t, "grow")
@@ -54,13 +51,13 @@ func TestZSetAgainstModel(t *testing.T) {
 			name := fmt.Sprint(next(names))
 			if step > grow && next(3) > 0 {
 				_, was := model[name]
-				require.Equal(t, was, z.remove(name))
+				require.Equal(t, was, z.Delete(name))
 				delete(model, name)
 				continue
 			}
 			_, was := model[name]
 			score := float64(next(scores))
-			require.Equal(t, !was, z.set(name, score))
+			require.Equal(t, !was, z.Put(name, score))
 			model[name] = score
 		}
 		z.check(t, model)
@@ -88,9 +85,9 @@ func TestZSetAgainstModel(t *testing.T) {
 
 // Scores that only rise must fill blocks, not leave them half empty.
 func TestZSetRisingScoresFillBlocks(t *testing.T) {
-	z := newZSet()
+	z := newSortedSet()
 	for i := range 10 * blockCap {
-		z.set(fmt.Sprintf("%06d", i), float64(i))
+		z.Put(fmt.Sprintf("%06d", i), float64(i))
 	}
 	require.LessOrEqual(t, len(z.index.blocks), 11)
 }

@@ -2,13 +2,10 @@ package memory
 
 import (
 	"context"
-	"errors"
 	"math"
 
 	"hyperlocal/cache"
 )
-
-var errScoreNaN = errors.New("score is not a number")
 
 // ZAdd returns how many members are new.
 func (e *Engine) ZAdd(ctx context.Context, key string, members ...cache.Member) (int64, error) {
@@ -34,51 +31,35 @@ func (e *Engine) ZCard(ctx context.Context, key string) (int64, error) {
 	return read(ctx, e, "zcard", key, func(r reader) (int64, error) { return r.zcard(key) })
 }
 
-// ZRangeByScore returns the members in a range of scores, in order.
-func (e *Engine) ZRangeByScore(ctx context.Context, key string, sr cache.ScoreRange) ([]cache.Member, error) {
-	return read(ctx, e, "zrangebyscore", key, func(r reader) ([]cache.Member, error) { return r.zrange(key, sr) })
-}
-
 func (r reader) zscore(key, name string) (float64, bool, error) {
-	z, err := lookup[*zset](r, key)
+	z, err := lookup[*sortedSet](r, key)
 	if z == nil || err != nil {
 		return 0, false, err
 	}
-	score, ok := z.score(name)
+	score, ok := z.Score(name)
 	return score, ok, nil
 }
 
 func (r reader) zcard(key string) (int64, error) {
-	z, err := lookup[*zset](r, key)
+	z, err := lookup[*sortedSet](r, key)
 	if z == nil || err != nil {
 		return 0, err
 	}
-	return int64(z.len()), nil
-}
-
-func (r reader) zrange(key string, sr cache.ScoreRange) ([]cache.Member, error) {
-	if math.IsNaN(sr.Min) || math.IsNaN(sr.Max) {
-		return nil, errScoreNaN
-	}
-	z, err := lookup[*zset](r, key)
-	if z == nil || err != nil {
-		return nil, err
-	}
-	return z.rangeByScore(sr), nil
+	return int64(z.Len()), nil
 }
 
 func (u *unit) zadd(key string, members []cache.Member) (added int64, err error) {
 	for _, m := range members {
 		if math.IsNaN(m.Score) {
-			return 0, errScoreNaN
+			return 0, cache.ErrScoreNaN
 		}
 	}
-	it, z, err := obtain(u, key, newZSet)
+	it, z, err := obtain(u, key, newSortedSet)
 	if err != nil {
 		return 0, err
 	}
 	for _, m := range members {
-		if z.set(m.Name, m.Score) {
+		if z.Put(m.Name, m.Score) {
 			added++
 		}
 	}
@@ -90,12 +71,12 @@ func (u *unit) zadd(key string, members []cache.Member) (added int64, err error)
 }
 
 func (u *unit) zrem(key string, names []string) (removed int64, err error) {
-	it, z, err := reach[*zset](u, key)
+	it, z, err := reach[*sortedSet](u, key)
 	if it == nil || err != nil {
 		return 0, err
 	}
 	for _, name := range names {
-		if z.remove(name) {
+		if z.Delete(name) {
 			removed++
 		}
 	}

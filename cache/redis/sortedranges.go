@@ -36,7 +36,7 @@ func (e *Engine) ZRangeByScore(ctx context.Context, key string, r cache.ScoreRan
 		}
 		cmd = cmd.Args("LIMIT", strconv.Itoa(r.Offset), strconv.Itoa(limit))
 	}
-	return members(op, key, e.do(ctx, cmd.ReadOnly()))
+	return scored(op, key, e.do(ctx, cmd.ReadOnly()))
 }
 
 // ZRange implements cache.SortedSets.
@@ -46,10 +46,10 @@ func (e *Engine) ZRange(ctx context.Context, key string, start, stop int64, reve
 		op = "ZREVRANGE"
 	}
 	cmd := e.client.B().Arbitrary(op).Keys(key).Args(strconv.FormatInt(start, 10), strconv.FormatInt(stop, 10), "WITHSCORES")
-	return members(op, key, e.do(ctx, cmd.ReadOnly()))
+	return scored(op, key, e.do(ctx, cmd.ReadOnly()))
 }
 
-func members(op, key string, reply rueidis.RedisResult) ([]cache.Member, error) {
+func scored(op, key string, reply rueidis.RedisResult) ([]cache.Member, error) {
 	found, err := reply.AsZScores()
 	if err != nil {
 		return nil, fail(op, key, err)
