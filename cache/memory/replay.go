@@ -19,7 +19,8 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s is corrupt at offset %d: %s; restore the directory from a copy, or move it away to start empty",
+	return fmt.Sprintf("%s is corrupt at offset %d: %s; restore the directory from a copy, "+
+		"or let `hyperlocal engine repair` say what can be kept of it",
 		e.File, e.Offset, e.Detail)
 }
 
@@ -44,23 +45,28 @@ func (j *journal) recover() (recovered, error) {
 	if err := j.newestSnapshot(&r, l); err != nil {
 		return r, err
 	}
+	if err := j.replayLog(&r, l); err != nil {
+		return r, err
+	}
+	j.db.endReplay()
+	return r, nil
+}
+
+// replayLog applies the segments from r.nextSegment on.
+func (j *journal) replayLog(r *recovered, l listing) error {
 	for i, n := range l.segments {
 		if n < r.nextSegment {
 			r.obsolete = append(r.obsolete, segmentPath(j.dir, n))
 			continue
 		}
 		if n > r.nextSegment {
-			return r, &CorruptError{File: segmentPath(j.dir, r.nextSegment), Detail: "file is missing"}
+			return &CorruptError{File: segmentPath(j.dir, r.nextSegment), Detail: "file is missing"}
 		}
-		if err := j.replaySegment(&r, n, i == len(l.segments)-1); err != nil {
-			return r, err
+		if err := j.replaySegment(r, n, i == len(l.segments)-1); err != nil {
+			return err
 		}
 	}
-	if err := r.checkNeeded(segmentPath(j.dir, r.nextSegment), 0); err != nil {
-		return r, err
-	}
-	j.db.endReplay()
-	return r, nil
+	return r.checkNeeded(segmentPath(j.dir, r.nextSegment), 0)
 }
 
 // checkNeeded fails if the log ends at that place without all the records that the
@@ -81,11 +87,7 @@ func (r *recovered) checkNeeded(path string, offset int64) error {
 func (j *journal) newestSnapshot(r *recovered, l listing) error {
 	var damage error
 	for i := len(l.snapshots) - 1; i >= 0; i-- {
-		path := snapshotPath(j.dir, l.snapshots[i])
-		info, err := j.db.readSnapshot(path)
-		if err == nil && info.number != l.snapshots[i] {
-			err = &CorruptError{File: path, Detail: fmt.Sprintf("header says segment %d", info.number)}
-		}
+		info, err := j.db.readSnapshot(j.dir, l.snapshots[i])
 		if err == nil {
 			r.nextSegment, r.nextSeq, r.needed = info.number, info.nextSeq, info.last
 			for _, n := range l.snapshots[:i] {
@@ -221,8 +223,7 @@ func (j *journal) cutTail(r *recovered, path string, offset int64) error {
 	}
 	tail := whole[min(offset, int64(len(whole))):]
 	for i := 1; i < len(tail); i++ {
-		seq, payload, _, ok := parseFrame(tail[i:])
-		if ok && isMark(payload) && seq >= r.nextSeq {
+		if seq, ok := parseMark(tail[i:]); ok && seq >= r.nextSeq {
 			return fmt.Errorf("%w: record %d, which what follows shows to have been on disk", errFrame, r.nextSeq)
 		}
 	}

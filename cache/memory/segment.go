@@ -156,4 +156,13 @@ func putMark(b []byte, durable uint64) {
 	appendFrame(b[:0], durable, payloadCRC(payload), payload)
 }
 
+// parseMark reads the mark at the start of b. It is cheap where there is none.
+func parseMark(b []byte) (durable uint64, ok bool) {
+	if len(b) < markSize || binary.LittleEndian.Uint32(b) != markSize-frameHeader {
+		return 0, false
+	}
+	seq, payload, _, ok := parseFrame(b)
+	return seq, ok && isMark(payload)
+}
+
 func isMark(payload []byte) bool { return len(payload) == 1 && payload[0] == opSynced }

@@ -116,13 +116,17 @@ type snapshotInfo struct {
 }
 
 // readSnapshot fills empty shards.
-func (db *database) readSnapshot(path string) (snapshotInfo, error) {
+func (db *database) readSnapshot(dir string, number uint64) (snapshotInfo, error) {
+	path := snapshotPath(dir, number)
 	frames, file, err := openFrames(path)
 	if err != nil {
 		return snapshotInfo{}, err
 	}
 	defer file.Close()
 	info, err := db.loadSnapshot(frames)
+	if err == nil && info.number != number {
+		err = fmt.Errorf("%w: it says segment %d", errHeader, info.number)
+	}
 	return info, corruptAt(path, frames.offset, err)
 }
 

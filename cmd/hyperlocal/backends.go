@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,7 +32,7 @@ func openEngine(ctx context.Context, c config, log *slog.Logger) (cache.Engine, 
 			return nil, err
 		}
 		e, err := memory.Open(memory.Options{
-			Dir: filepath.Join(c.DataDir, "engine"), Logger: log,
+			Dir: engineDir(c.DataDir), Logger: log,
 			MaxMemory: limit, Policy: policy,
 			Keep: slices.Concat(geo.KeyPrefixes(), inventory.KeyPrefixes(), orders.KeyPrefixes()),
 		})

@@ -40,11 +40,12 @@ a database at a tenth of the write rate.
 
   hyperlocal serve --demo        a city on a live map, to look around
   hyperlocal serve               the empty product
-  hyperlocal import FILE.csv     fill the catalogue of a running server's database`,
+  hyperlocal import FILE.csv     fill the catalogue of a running server's database
+  hyperlocal engine check        look at the memory engine's files`,
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), importCommand())
+	root.AddCommand(serveCommand(), importCommand(), engineCommand())
 	return root
 }
