@@ -130,8 +130,12 @@ func (w *writer) nullArray() {
 	}
 }
 
-// double writes a score as Redis 7.0 does, by C's %.17g.
+// double writes a score as Redis 7.0 does, by C's %.17g. A zero has no sign, as
+// in Redis's small sorted sets.
 func (w *writer) double(f float64) {
+	if f == 0 {
+		f = 0 // for -0
+	}
 	var text [32]byte
 	digits := text[:0]
 	switch {
