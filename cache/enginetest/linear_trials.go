@@ -16,8 +16,14 @@ func testLinear(t *testing.T, h *host) {
 	t.Run("a counter", func(t *testing.T) { requireLinear(t, h.sub(t), counters) })
 	t.Run("fields of a hash", func(t *testing.T) { requireLinear(t, h.sub(t), hashFields) })
 	t.Run("scores of a sorted set", func(t *testing.T) { requireLinear(t, h.sub(t), scores) })
-	t.Run("compare and set by script", func(t *testing.T) { requireLinear(t, h.sub(t), swaps) })
-	t.Run("transfer by script", func(t *testing.T) { requireLinear(t, h.sub(t), transfers) })
+	t.Run("compare and set by script", func(t *testing.T) {
+		h.needScripts(t)
+		requireLinear(t, h.sub(t), swaps)
+	})
+	t.Run("transfer by script", func(t *testing.T) {
+		h.needScripts(t)
+		requireLinear(t, h.sub(t), transfers)
+	})
 }
 
 // linear makes a call whose reply is printed by Sprint, on both sides.

@@ -225,6 +225,133 @@ var conformanceCases = []struct{ name, lines string }{
 		HDEL @h b c z t m new
 		EXISTS @h
 	`},
+	{"sorted sets", `
+		ZADD @z 1 a 2 b 3 c
+		ZADD @z 1.5 a 0.1 d
+		ZADD @z CH 5 a 1 e
+		ZADD @z NX 9 a 9 f
+		ZADD @z XX CH 7 a 7 nosuch
+		ZADD @z GT CH 6 a 8 b
+		ZADD @z LT CH 6 a 9 b
+		ZADD @z INCR 2.5 a
+		ZADD @z NX INCR 2.5 a
+		ZADD @z XX INCR 2.5 nosuch
+		ZADD @z GT INCR -1 a
+		ZADD @z INCR 1 a 2 b
+		ZADD @z NX XX 1 a
+		ZADD @z GT LT 1 a
+		ZADD @z NX GT 1 a
+		ZADD @z NX
+		ZADD @z 1 a 2
+		ZADD @z x a
+		ZADD @z nan a
+		ZADD @z 1e400 a
+		ZADD @z 1e-400 a
+		ZADD @z 0x10 hex
+		ZADD @z +inf i -inf j infinity k
+		ZSCORE @z i
+		ZSCORE @z hex
+		ZSCORE @z nosuch
+		ZSCORE @none a
+		ZINCRBY @z -inf i
+		ZINCRBY @z 0.1 d
+		ZINCRBY @z x d
+		ZINCRBY @z NX d
+		ZADD @z 3 c 1e20 big 1e-7 small 123456789012345680 huge -0 zero
+		ZRANGE @z 0 -1 WITHSCORES
+		ZRANGE @z 0 -1
+		ZRANGE @z 0 1 REV WITHSCORES
+		ZRANGE @z 5 1
+		ZRANGE @z x 1
+		ZRANGE @z 0 -1 LIMIT 0 1
+		ZRANGE @z 0 -1 LIMIT 0 -1
+		ZRANGE @z 0 -1 FOO
+		ZRANGE @z 1 5 BYSCORE
+		ZRANGE @z (1 5 BYSCORE WITHSCORES
+		ZRANGE @z 5 1 BYSCORE REV
+		ZRANGE @z -inf +inf BYSCORE LIMIT 1 2
+		ZRANGE @z -inf +inf BYSCORE LIMIT 1 -1
+		ZRANGE @z -inf +inf BYSCORE LIMIT 0 0
+		ZRANGE @z -inf +inf BYSCORE LIMIT -1 5
+		ZRANGE @z -inf +inf BYSCORE LIMIT x 5
+		ZRANGE @z -inf +inf BYSCORE LIMIT 1
+		ZRANGE @z nan 1 BYSCORE
+		ZRANGE @z "" " 5" BYSCORE
+		ZRANGE @none 0 -1
+		ZREVRANGE @z 0 1 WITHSCORES
+		ZREVRANGE @z 0 1 REV
+		ZREVRANGE @z 0 1 LIMIT 0 1
+		ZREVRANGE @z x 1
+		ZRANGEBYSCORE @z 1 5 WITHSCORES LIMIT 0 2
+		ZRANGEBYSCORE @z 1 5 REV
+		ZREVRANGEBYSCORE @z +inf (1
+		ZCOUNT @z 1 5
+		ZCOUNT @z (1 (5
+		ZCOUNT @z x 5
+		ZCOUNT @none 1 5
+		ZCARD @z
+		ZRANK @z a
+		ZRANK @z nosuch
+		ZRANK @none a
+		ZREVRANK @z a
+		ZREM @z a nosuch
+		ZREMRANGEBYRANK @z 0 1
+		ZREMRANGEBYRANK @z x 1
+		ZREMRANGEBYSCORE @z -inf (3
+		ZREMRANGEBYSCORE @z 1 x
+		ZREMRANGEBYSCORE @z -inf +inf
+		EXISTS @z
+	`},
+	{"geo", `
+		GEOADD @g 13.361389 38.115556 Palermo 15.087269 37.502669 Catania
+		GEOADD @g CH NX 13.36 38.11 Palermo 13.5 38 Other
+		GEOADD @g XX CH 13.37 38.12 Palermo
+		GEOADD @g NX XX 1 1 a
+		GEOADD @g 181 1 a
+		GEOADD @g 1 86 a
+		GEOADD @g x 1 a
+		GEOADD @g 1 1 a 2
+		ZSCORE @g Palermo
+		GEOPOS @g Palermo nosuch Catania
+		GEOPOS @none a
+		GEOPOS @g
+		GEODIST @g Palermo Catania
+		GEODIST @g Palermo Catania km
+		GEODIST @g Palermo Catania MI
+		GEODIST @g Palermo Catania ft
+		GEODIST @g Palermo Catania parsec
+		GEODIST @g Palermo nosuch
+		GEODIST @none a b
+		GEODIST @g Palermo Catania km x
+		GEOHASH @g Palermo nosuch Catania
+		GEOHASH @none a
+		GEOSEARCH @g FROMLONLAT 15 37 BYRADIUS 200 km ASC
+		GEOSEARCH @g FROMLONLAT 15 37 BYRADIUS 200 km DESC WITHDIST WITHCOORD WITHHASH
+		GEOSEARCH @g FROMLONLAT 15 37 BYRADIUS 200000 m
+		GEOSEARCH @g FROMMEMBER Palermo BYBOX 400 400 km ASC WITHDIST
+		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 200 mi COUNT 1
+		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 200 mi COUNT 2 DESC
+		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 200 mi COUNT 9 ANY ASC
+		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 200 mi ANY
+		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 200 mi COUNT 0
+		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 200 mi COUNT x
+		GEOSEARCH @g FROMMEMBER nosuch BYRADIUS 200 mi
+		GEOSEARCH @g FROMMEMBER nosuch BYRADIUS x mi
+		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS -1 mi
+		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 1 parsec
+		GEOSEARCH @g FROMMEMBER Palermo BYBOX -1 1 km
+		GEOSEARCH @g FROMMEMBER Palermo BYBOX x 1 km
+		GEOSEARCH @g FROMMEMBER Palermo BYBOX 1 x km
+		GEOSEARCH @g FROMMEMBER Palermo FROMLONLAT 1 1 BYRADIUS 1 km
+		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 1 km BYBOX 1 1 km
+		GEOSEARCH @g FROMMEMBER Palermo ASC DESC WITHDIST WITHHASH
+		GEOSEARCH @g BYRADIUS 1 km ASC WITHDIST WITHHASH
+		GEOSEARCH @g FROMLONLAT 200 1 BYRADIUS 1 km
+		GEOSEARCH @none FROMMEMBER a BYRADIUS 1 km
+		GeoSearch @g BYRADIUS 1 km ASC WITHDIST WITHHASH
+		GEOSEARCH @none FROMMEMBER a BYRADIUS x km
+		GEOSEARCH @none FROMLONLAT 1 1 BYRADIUS 1 km WITHDIST
+	`},
 	{"streams", `
 		XADD @x 1-1 f v
 		XADD @x 1-2 f v g w f x

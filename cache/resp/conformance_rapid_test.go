@@ -53,6 +53,37 @@ HDEL key name [name]
 HLEN key
 HSCAN key 0 COUNT 1000
 HSCAN key 0 MATCH glob COUNT 1000
+ZADD key score name [score] [name]
+ZADD key zopt score name
+ZADD key zopt [zopt] score name score name
+ZADD key INCR score name
+ZADD key zopt INCR score name
+ZINCRBY key score name
+ZREM key name [name]
+ZSCORE key name
+ZRANK key name
+ZREVRANK key name
+ZCARD key
+ZCOUNT key bound bound
+ZRANGE key rank rank [REV] [WITHSCORES]
+ZRANGE key bound bound BYSCORE [REV] [WITHSCORES]
+ZRANGE key bound bound BYSCORE [REV] LIMIT rank rank [WITHSCORES]
+ZRANGEBYSCORE key bound bound [WITHSCORES]
+ZREVRANGEBYSCORE key bound bound LIMIT rank rank
+ZREMRANGEBYSCORE key bound bound
+ZREMRANGEBYRANK key rank rank
+GEOADD gkey lon lat name [CH]
+GEOADD gkey [NX] [CH] lon lat name lon lat name
+GEOPOS gkey name name
+GEODIST gkey name name [unit]
+GEOHASH gkey name name
+GEOSEARCH gkey FROMLONLAT lon lat BYRADIUS dist unit ASC [WITHDIST] [WITHCOORD] [WITHHASH]
+GEOSEARCH gkey FROMLONLAT lon lat BYBOX dist dist unit [WITHDIST] [WITHHASH]
+GEOSEARCH gkey FROMMEMBER name BYRADIUS dist unit DESC WITHDIST
+GEOSEARCH gkey FROMMEMBER name BYBOX dist dist unit ASC WITHDIST
+DEL gkey
+ZREM gkey name
+ZRANGE gkey 0 -1 WITHSCORES
 XADD key id name value [name] [value]
 XADD key MAXLEN [~] count id name value
 XADD key MINID [=] id id name value

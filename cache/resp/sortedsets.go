@@ -16,6 +16,7 @@ func sortedSetCommands() []command {
 		{name: "zcard", arity: 2, flags: readOnly | fast, keys: oneKey, group: group, summary: "Count the members.", run: zcard},
 		{name: "zcount", arity: 4, flags: readOnly | fast, keys: oneKey, group: group, summary: "Count the members within a range of scores.", run: zcount},
 		{name: "zrange", arity: -4, flags: readOnly, keys: oneKey, group: group, summary: "Answer the members between two ranks, or BYSCORE; REV, LIMIT, WITHSCORES.", run: zrange},
+		{name: "zrevrange", arity: -4, flags: readOnly, keys: oneKey, group: group, summary: "Answer the members between two ranks, highest score first; WITHSCORES.", run: zrevRange},
 		{name: "zrangebyscore", arity: -4, flags: readOnly, keys: oneKey, group: group, summary: "Answer the members within a range of scores; WITHSCORES, LIMIT.", run: zrangeByScore(false)},
 		{name: "zrevrangebyscore", arity: -4, flags: readOnly, keys: oneKey, group: group, summary: "Answer the members within a range of scores, highest first; WITHSCORES, LIMIT.", run: zrangeByScore(true)},
 	}
@@ -194,7 +195,22 @@ func zrange(c *client, args []string) error {
 		return errByLex
 	case o.byScore:
 		return c.byScore(args[0], args[1], args[2], o)
-	case o.limited && o.limit != -1:
+	}
+	return c.byRank(args, o)
+}
+
+func zrevRange(c *client, args []string) error {
+	o, err := parseRange(args[3:], false)
+	if err != nil {
+		return err
+	}
+	o.reverse = true
+	return c.byRank(args, o)
+}
+
+// byRank answers the members from one rank to another.
+func (c *client) byRank(args []string, o rangeArgs) error {
+	if o.limited && o.limit != -1 {
 		return refusal("ERR syntax error, LIMIT is only supported in combination with either BYSCORE or BYLEX")
 	}
 	start, stop, err := ranks(args[1:3])
