@@ -39,9 +39,10 @@ type Streams interface {
 	// XRevRange is XRange backwards: newest first, from end down to start.
 	XRevRange(ctx context.Context, key, end, start string, count int) ([]Entry, error)
 	// XRead returns at most count entries (zero: all) of each stream after the
-	// id given, in the order of from and without streams that have none. If
-	// there are none at all it waits for one up to block (zero: not at all), and
-	// returns nil if none came. On a Cluster all keys share one hash tag.
+	// id given, in the order of from, which names each key once, and without
+	// streams that have none. If there are none at all it waits for one up to
+	// block (zero: not at all), and returns nil if none came. On a Cluster all
+	// keys share one hash tag.
 	XRead(ctx context.Context, count int, block time.Duration, from ...ReadFrom) ([]StreamEntries, error)
 	// XTrim returns how many entries it removed.
 	XTrim(ctx context.Context, key string, trim Trim) (int64, error)
