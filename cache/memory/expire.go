@@ -77,6 +77,13 @@ func (s *shard) shrinkKeys() {
 	if s.peak < minPeak || len(s.keys) > min(s.peak/sparseKeys, movedKeys) {
 		return
 	}
+	s.remakeKeys()
+}
+
+// remakeKeys puts the keys into a map that is as large as they need. A snapshot
+// that is being made walks on over the old one: what changes from here on is
+// journaled, and everything else is there, too.
+func (s *shard) remakeKeys() {
 	keys := make(map[string]*item, len(s.keys))
 	maps.Copy(keys, s.keys)
 	s.keys, s.peak = keys, len(keys)

@@ -42,6 +42,12 @@ func TestWritesBetweenPages(t *testing.T) {
 			if rapid.IntRange(0, 3).Draw(rt, "turn") == 0 {
 				w.write()
 			}
+			if rapid.IntRange(0, 9).Draw(rt, "shrink") == 0 {
+				s := e.shardOf("a")
+				s.mu.Lock()
+				s.remakeKeys()
+				s.mu.Unlock()
+			}
 			return nil
 		})
 		snapshot.everyCut = true
