@@ -63,6 +63,14 @@ bench: build ## measure: Go benchmarks, then the server process as a whole
 bench-engine: ## measure the memory engine beside a redis-server that is started here (ENGINEBENCH='-lines hmget')
 	go run ./cache/enginebench $(ENGINEBENCH)
 
+# How many processes are killed while they write.
+SOAK_CYCLES ?= 300
+
+.PHONY: soak
+soak: ## kill -9 a writing engine SOAK_CYCLES times, at random moments, and look at what is left
+	HYPERLOCAL_TEST_SOAK_CYCLES=$(SOAK_CYCLES) \
+		go test -count=1 -v -timeout 1h -run '^TestKilledWhileWriting$$' ./cache/memory
+
 .PHONY: fuzz
 fuzz: ## fuzz each fuzz target for FUZZTIME
 	./scripts/fuzz.sh $(FUZZTIME)

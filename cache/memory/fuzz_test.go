@@ -9,46 +9,83 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzReplay loads whatever a file may hold: as a segment, as a snapshot, and
-// as a record whose checksum is right. Loading succeeds or says what is
-// damaged, and what was loaded survives a snapshot.
-func FuzzReplay(f *testing.F) {
+// realFiles are a segment and a snapshot with something of each type, the
+// snapshot with records in it.
+func realFiles(f *testing.F) (segment, snapshot []byte) {
+	f.Helper()
 	dir := f.TempDir()
 	e := open(f, Options{Dir: dir})
 	fill(f, e, 12)
-	require.NoError(f, e.journal.compact())
+	e.journal.fail(errDisk)
+	c, err := e.journal.rotate()
+	require.NoError(f, err)
+	fill(f, e, 3)
+	require.NoError(f, e.journal.resume(c, e.journal.saveSnapshot(c)))
 	fill(f, e, 5)
 	require.NoError(f, e.Close())
-	for _, path := range []string{newest(f, dir, segmentPrefix), newest(f, dir, snapshotPrefix)} {
-		b, err := os.ReadFile(path)
-		require.NoError(f, err)
-		f.Add(b)
-		f.Add(b[:len(b)-3])
-		f.Add(b[segmentHeader+markSize+frameHeader:])
+	segment, err = os.ReadFile(newest(f, dir, segmentPrefix))
+	require.NoError(f, err)
+	snapshot, err = os.ReadFile(newest(f, dir, snapshotPrefix))
+	require.NoError(f, err)
+	return segment, snapshot
+}
+
+// FuzzSegment loads whatever a segment may hold.
+func FuzzSegment(f *testing.F) {
+	segment, _ := realFiles(f)
+	f.Add(segment)
+	f.Add(segment[:len(segment)-3])
+	f.Add([]byte(segmentMagic))
+	f.Fuzz(tryLoadSegment)
+}
+
+// FuzzSnapshot loads whatever a snapshot may hold.
+func FuzzSnapshot(f *testing.F) {
+	_, snapshot := realFiles(f)
+	f.Add(snapshot)
+	f.Add(snapshot[:len(snapshot)-3])
+	f.Add([]byte(snapshotMagic))
+	f.Fuzz(tryLoadSnapshot)
+}
+
+// FuzzEffects loads records and frames of snapshots whose checksums are right.
+func FuzzEffects(f *testing.F) {
+	segment, snapshot := realFiles(f)
+	for _, file := range [][]byte{segment[segmentHeader:], snapshot[snapshotHeader:]} {
+		for len(file) > 0 {
+			_, payload, size, ok := parseFrame(file)
+			require.True(f, ok)
+			f.Add(payload)
+			file = file[size:]
+		}
 	}
-	for _, record := range []string{
-		"", segmentMagic, snapshotMagic, "\x01\x01k", "\x04\x01k\xff\xff\xff\xff\x0f", "\x08\x01k\x01\x01\x01\x01f\x01v",
-	} {
+	for _, record := range []string{"", "\x01\x01k", "\x04\x01k\xff\xff\xff\xff\x0f", "\x08\x01k\x01\x01\x01\x01f\x01v"} {
 		f.Add([]byte(record))
 	}
-	segmentHead, snapshotHead := encodeSegmentHeader(1, 1), encodeSnapshotHeader(1, 1)
-	f.Fuzz(func(t *testing.T, b []byte) {
-		frame := appendFrame(nil, 1, payloadCRC(b), b)
-		for _, file := range [][]byte{b, append(segmentHead, frame...)} {
-			tryLoad(t, file, func(db *database, frames *frameReader) error {
-				r := recovered{nextSegment: 1, nextSeq: 1}
-				return r.replaySegment(db, frames, 1)
-			})
-		}
-		for _, file := range [][]byte{b, append(snapshotHead, frame...)} {
-			tryLoad(t, file, func(db *database, frames *frameReader) error {
-				_, err := db.loadSnapshot(frames)
-				return err
-			})
-		}
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		frame := appendFrame(nil, 1, payloadCRC(payload), payload)
+		tryLoadSegment(t, append(encodeSegmentHeader(1, 1), frame...))
+		tryLoadSnapshot(t, append(encodeSnapshotHeader(1, 1), frame...))
+		_ = namedKeys(string(payload), make(map[string]struct{})) // what a repair counts
 	})
 }
 
+func tryLoadSegment(t *testing.T, file []byte) {
+	tryLoad(t, file, func(db *database, frames *frameReader) error {
+		r := recovered{nextSegment: 1, nextSeq: 1}
+		return r.replaySegment(db, frames, 1)
+	})
+}
+
+func tryLoadSnapshot(t *testing.T, file []byte) {
+	tryLoad(t, file, func(db *database, frames *frameReader) error {
+		_, err := db.loadSnapshot(frames)
+		return err
+	})
+}
+
+// tryLoad requires that loading succeeds or says what is damaged, and that what
+// was loaded survives a snapshot.
 func tryLoad(t *testing.T, file []byte, load func(db *database, frames *frameReader) error) {
 	loaded := newDatabase(Options{}.withDefaults())
 	err := load(loaded, &frameReader{r: bytes.NewReader(file), size: int64(len(file))})

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,6 +20,9 @@ import (
 
 // childDirEnv makes the test binary a writer on that directory.
 const childDirEnv = "HYPERLOCAL_MEMORY_CHILD_DIR"
+
+// soakCyclesEnv is how many processes `make soak` kills.
+const soakCyclesEnv = "HYPERLOCAL_TEST_SOAK_CYCLES"
 
 const (
 	killCycles  = 6
@@ -38,6 +42,23 @@ func killKeys(writer int) []string {
 	return []string{fmt.Sprintf("balance:{%d}", writer), fmt.Sprintf("log:{%d}", writer)}
 }
 
+// lazyKillKeys are written with EverySecond before each durable write, and the
+// third without any durability.
+func lazyKillKeys(writer int) []string {
+	return []string{fmt.Sprintf("lazy balance:{%d}", writer), fmt.Sprintf("lazy log:{%d}", writer), fmt.Sprintf("fleeting:{%d}", writer)}
+}
+
+// lastEntry is the number of the last transfer that a log has.
+func lastEntry(e *Engine, log string) int {
+	last, err := e.XRevRange(ctx, log, "+", "-", 1)
+	if err != nil || len(last) == 0 {
+		return 0
+	}
+	ms, _, _ := strings.Cut(last[0].ID, "-")
+	n, _ := strconv.Atoi(ms)
+	return n
+}
+
 // writeUntilKilled acknowledges each durable write on standard output.
 func writeUntilKilled(dir string) {
 	e, err := Open(Options{Dir: dir, CompactBytes: 20_000, Logger: slog.New(slog.DiscardHandler)})
@@ -48,15 +69,19 @@ func writeUntilKilled(dir string) {
 	var wg sync.WaitGroup
 	for w := range killWriters {
 		wg.Go(func() {
-			keys := killKeys(w)
-			next := 1
-			if last, err := e.XRevRange(ctx, keys[1], "+", "-", 1); err == nil && len(last) > 0 {
-				ms, _, _ := strings.Cut(last[0].ID, "-")
-				next, _ = strconv.Atoi(ms)
-				next++
-			}
-			for ; ; next++ {
-				if _, err := e.Durable(cache.Always).Run(ctx, transfer, keys, []string{strconv.Itoa(next)}); err != nil {
+			keys, lazy := killKeys(w), lazyKillKeys(w)
+			lazyNext := lastEntry(e, lazy[1]) + 1
+			for next := lastEntry(e, keys[1]) + 1; ; next++ {
+				arg := []string{strconv.Itoa(next)}
+				_, err := e.Durable(cache.Ephemeral).HSet(ctx, lazy[2], cache.Field{Name: "n", Value: arg[0]})
+				if err == nil && lazyNext == next {
+					_, err = e.Run(ctx, transfer, lazy[:2], arg)
+					lazyNext++
+				}
+				if err == nil {
+					_, err = e.Durable(cache.Always).Run(ctx, transfer, keys, arg)
+				}
+				if err != nil {
 					fmt.Println("run:", err)
 					os.Exit(1)
 				}
@@ -73,31 +98,76 @@ func TestKilledWhileWriting(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
+	cycles := killCycles
+	if s := os.Getenv(soakCyclesEnv); s != "" {
+		var err error
+		cycles, err = strconv.Atoi(s)
+		require.NoError(t, err, soakCyclesEnv)
+	}
 	dir := t.TempDir()
 	acked := make([]int, killWriters)
-	for cycle := range killCycles {
-		killOnce(t, dir, acked, 50+rand.IntN(400))
+	began, snapshots := time.Now(), make(map[uint64]bool)
+	for cycle := range cycles {
+		killOnce(t, dir, acked, rand.IntN(450))
+		l, err := listDir(dir)
+		require.NoError(t, err)
+		for _, n := range l.snapshots {
+			snapshots[n] = true
+		}
 		e := open(t, Options{Dir: dir})
 		for w := range killWriters {
-			keys := killKeys(w)
-			entries, err := e.XRange(ctx, keys[1], "-", "+", 0)
-			require.NoError(t, err)
-			require.GreaterOrEqual(t, len(entries), acked[w], "cycle %d: an acknowledged write is gone", cycle)
-			require.LessOrEqual(t, len(entries), acked[w]+1, "cycle %d: at most one was under way", cycle)
-			for i, entry := range entries {
-				require.Equal(t, fmt.Sprintf("%d-0", i+1), entry.ID)
-			}
-			balance, err := e.HGetAll(ctx, keys[0])
-			require.NoError(t, err)
-			n := len(entries)
-			require.Equal(t, map[string]string{"from": strconv.Itoa(-n), "to": strconv.Itoa(n)}, balance)
-			acked[w] = n
+			acked[w] = checkKilled(t, e, w, acked[w])
 		}
 		require.NoError(t, e.Close())
+		if done := cycle + 1; done%25 == 0 {
+			t.Logf("%d of %d processes killed, %d writes, %d snapshots, %s",
+				done, cycles, sum(acked), len(snapshots), time.Since(began).Round(time.Second))
+		}
 	}
-	l, err := listDir(dir)
+	require.NotEmpty(t, snapshots, "no compaction took place: the test is too short")
+}
+
+// checkKilled requires that all is there that a writer had acknowledged and
+// nothing else but what was under way, and returns its last write.
+func checkKilled(t *testing.T, e *Engine, w, acked int) int {
+	t.Helper()
+	keys, lazy := killKeys(w), lazyKillKeys(w)
+	last := transfers(t, e, keys)
+	require.GreaterOrEqual(t, last, acked, "an acknowledged write is gone")
+	require.LessOrEqual(t, last, acked+1, "at most one was under way")
+	// A write that waits for the disk takes along all that its shard wrote
+	// before.
+	n := transfers(t, e, lazy[:2])
+	require.GreaterOrEqual(t, n, last)
+	require.LessOrEqual(t, n, last+1)
+	fleeting, err := e.HIncrBy(ctx, lazy[2], "n", 0)
 	require.NoError(t, err)
-	require.NotEmpty(t, l.snapshots, "no compaction took place: the test is too short")
+	require.LessOrEqual(t, fleeting, int64(last+1))
+	return last
+}
+
+// transfers returns how many there are, whole and in order.
+func transfers(t *testing.T, e *Engine, keys []string) int {
+	t.Helper()
+	entries, err := e.XRange(ctx, keys[1], "-", "+", 0)
+	require.NoError(t, err)
+	for i, entry := range entries {
+		require.Equal(t, fmt.Sprintf("%d-0", i+1), entry.ID)
+	}
+	balance, err := e.HGetAll(ctx, keys[0])
+	require.NoError(t, err)
+	n := len(entries)
+	if n > 0 {
+		require.Equal(t, map[string]string{"from": strconv.Itoa(-n), "to": strconv.Itoa(n)}, balance)
+	}
+	return n
+}
+
+func sum(ns []int) (total int) {
+	for _, n := range ns {
+		total += n
+	}
+	return total
 }
 
 // killOnce runs a writer until it has acknowledged so many writes, kills it,
@@ -121,4 +191,35 @@ func killOnce(t *testing.T, dir string, acked []int, writes int) {
 		}
 	}
 	require.Error(t, child.Wait(), "it was killed")
+}
+
+// Of two processes one has the directory, until it ends in whatever way.
+func TestDirectoryIsLockedAcrossProcesses(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir})
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childDirEnv+"="+dir)
+	out, err := child.Output()
+	require.Error(t, err)
+	require.Contains(t, string(out), ErrDirInUse.Error())
+	require.NoError(t, e.Close())
+
+	child = exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), childDirEnv+"="+dir)
+	pipe, err := child.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, child.Start())
+	require.True(t, bufio.NewScanner(pipe).Scan(), "it writes")
+	_, err = Open(Options{Dir: dir})
+	require.ErrorIs(t, err, ErrDirInUse)
+	_, err = Check(dir)
+	require.ErrorIs(t, err, ErrDirInUse)
+	_, err = Repair(dir)
+	require.ErrorIs(t, err, ErrDirInUse)
+	require.NoError(t, child.Process.Kill())
+	require.Error(t, child.Wait())
+	open(t, Options{Dir: dir})
 }
