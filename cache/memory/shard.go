@@ -75,6 +75,7 @@ func (it *item) size() int64 { return itemSize + allocated(len(it.key)) + it.val
 const (
 	itemSize    = int64(unsafe.Sizeof(item{}))
 	pointerSize = int64(unsafe.Sizeof((*item)(nil)))
+	keySlot     = int(unsafe.Sizeof("")) + int(pointerSize)
 )
 
 // init empties the shard.
@@ -88,7 +89,7 @@ func (s *shard) init(l *limiter) {
 
 // size is the memory of all items and of the tables that hold them.
 func (s *shard) size() int64 {
-	return s.bytes + mapBytes(s.peak) + pointerSize*int64(cap(s.expiry)+cap(s.evictable))
+	return s.bytes + mapBytes(s.peak, keySlot) + pointerSize*int64(cap(s.expiry)+cap(s.evictable))
 }
 
 // rlock read-locks the shard unless the call is pointless.

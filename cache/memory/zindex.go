@@ -1,6 +1,9 @@
 package memory
 
-import "slices"
+import (
+	"slices"
+	"unsafe"
+)
 
 // zindex keeps the members of a sorted set in order: by score, then by the
 // bytes of the name. It is a list of blocks of bounded length, so that moving
@@ -23,6 +26,12 @@ const blockCap = 127
 type zblock struct {
 	n       int
 	entries [blockCap]zentry
+}
+
+// memory is what the index takes.
+func (x *zindex) memory() int64 {
+	block := allocated(int(unsafe.Sizeof(zblock{})))
+	return int64(len(x.blocks))*block + int64(cap(x.blocks))*pointerSize + int64(cap(x.last))*int64(unsafe.Sizeof(zentry{}))
 }
 
 // zpos is a position in the order; one past the last entry is {len(blocks), 0}.

@@ -3,13 +3,13 @@ package memory
 import (
 	"math"
 	"strings"
+	"unsafe"
 
 	"hyperlocal/cache"
 )
 
-// memberOverhead is the estimate for a member of a sorted set beside its
-// name: its slot, its place in the table of names and in the index.
-const memberOverhead = 88
+// nameSlot is what a member takes in the table of names, padded.
+const nameSlot = 24
 
 // sortedSet is a sorted set: names to slots, slots to scores, and the slots in
 // order.
@@ -18,7 +18,7 @@ type sortedSet struct {
 	slots  []zslot
 	free   []uint32
 	index  zindex
-	bytes  int64
+	bytes  int64 // of names
 }
 
 type zslot struct {
@@ -29,9 +29,13 @@ type zslot struct {
 func newSortedSet() *sortedSet { return &sortedSet{slotOf: make(map[string]uint32)} }
 
 func (*sortedSet) typeName() string { return "zset" }
-func (z *sortedSet) memory() int64  { return z.bytes }
 func (z *sortedSet) vacant() bool   { return len(z.slotOf) == 0 }
 func (z *sortedSet) Len() int       { return len(z.slotOf) }
+
+func (z *sortedSet) memory() int64 {
+	return int64(unsafe.Sizeof(*z)) + z.bytes + mapBytes(len(z.slots), nameSlot) + z.index.memory() +
+		int64(cap(z.slots))*int64(unsafe.Sizeof(zslot{})) + int64(cap(z.free))*int64(unsafe.Sizeof(z.free[0]))
+}
 
 func (z *sortedSet) Score(name string) (float64, bool) {
 	slot, ok := z.slotOf[name]
@@ -48,7 +52,7 @@ func (z *sortedSet) Put(name string, score float64) (added bool) {
 		name = strings.Clone(name)
 		slot = z.newSlot(zslot{name: name, score: score})
 		z.slotOf[name] = slot
-		z.bytes += memberOverhead + int64(len(name))
+		z.bytes += allocated(len(name))
 		z.index.insert(z.place(score, name), zentry{score, slot})
 		return true
 	}
@@ -83,7 +87,7 @@ func (z *sortedSet) Delete(name string) bool {
 	}
 	s := &z.slots[slot]
 	z.index.remove(z.place(s.score, s.name))
-	z.bytes -= memberOverhead + int64(len(s.name))
+	z.bytes -= allocated(len(s.name))
 	delete(z.slotOf, s.name)
 	*s = zslot{}
 	z.free = append(z.free, slot)

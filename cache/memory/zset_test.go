@@ -29,7 +29,7 @@ func (z *sortedSet) check(t *rapid.T, model map[string]float64) {
 	}
 	bytes := int64(0)
 	for name := range model {
-		bytes += memberOverhead + int64(len(name))
+		bytes += allocated(len(name))
 	}
 	require.Equal(t, bytes, z.bytes)
 	require.Equal(t, len(model), len(z.slots)-len(z.free))
