@@ -285,10 +285,7 @@ func (x *examination) countLost() error {
 }
 
 // dryDisk notes what recovery would do to a directory instead of doing it.
-type dryDisk struct {
-	osDisk
-	cut *Damage
-}
+type dryDisk struct{ cut *Damage }
 
 func (d *dryDisk) truncate(path string, size int64) error {
 	info, err := os.Stat(path)
