@@ -69,6 +69,12 @@ func testExpireConditions(t *testing.T, h *host) {
 			require.Zero(t, must(h.Exists(h.ctx, k))(t))
 		}
 	})
+	t.Run("a moment further than a duration can tell", func(t *testing.T) {
+		k := h.key("far")
+		must(h.Set(h.ctx, k, "v", cache.SetOptions{}))(t)
+		require.True(t, must(h.ExpireAt(h.ctx, k, time.UnixMilli(1<<62), 0))(t))
+		require.Greater(t, must(h.TTL(h.ctx, k))(t), 200*365*24*time.Hour)
+	})
 	t.Run("Persist", func(t *testing.T) {
 		k := h.key("persisted")
 		require.False(t, must(h.Persist(h.ctx, k))(t), "missing")

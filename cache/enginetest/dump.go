@@ -26,6 +26,9 @@ type Item struct {
 	Type    string
 	TTL     time.Duration // as cache.Keys.TTL has it: cache.NoTTL for none
 	String  string
+	Count   int64 // of a HyperLogLog, whose registers hosts keep in several forms
+	List    []string
+	Set     []string // in the order of bytes
 	Hash    map[string]string
 	Members []cache.Member // a sorted set in its order
 	Entries []cache.Entry  // a stream, oldest first
@@ -64,6 +67,16 @@ func dumpKey(ctx context.Context, e cache.Engine, key string) (Item, bool, error
 		var v cache.Optional
 		v, err = e.Get(ctx, key)
 		item.String = v.Str
+		if strings.HasPrefix(v.Str, hllMagic) {
+			if n, refused := e.PFCount(ctx, key); refused == nil {
+				item.String, item.Count = hllMagic, n
+			}
+		}
+	case "list":
+		item.List, err = e.LRange(ctx, key, 0, -1)
+	case "set":
+		item.Set, err = e.SMembers(ctx, key)
+		slices.Sort(item.Set)
 	case "hash":
 		item.Hash, err = e.HGetAll(ctx, key)
 	case "zset":
@@ -102,7 +115,8 @@ func (s Snapshot) Diff(other Snapshot) string {
 }
 
 func (a Item) same(b Item) bool {
-	return a.Type == b.Type && sameTTL(a.TTL, b.TTL) && a.String == b.String &&
+	return a.Type == b.Type && sameTTL(a.TTL, b.TTL) && a.String == b.String && a.Count == b.Count &&
+		slices.Equal(a.List, b.List) && slices.Equal(a.Set, b.Set) &&
 		maps.Equal(a.Hash, b.Hash) && slices.Equal(a.Members, b.Members) &&
 		slices.EqualFunc(a.Entries, b.Entries, sameEntry)
 }

@@ -27,7 +27,7 @@ var (
 
 func drawStep(t *rapid.T, tag string) step {
 	keys := rapid.Map(drawKey, func(name string) string { return Key(tag, name) })
-	families := []func(*rapid.T, *rapid.Generator[string]) step{keySteps, stringSteps, hashSteps, zsetSteps, rankSteps, geoSteps, streamSteps, globSteps}
+	families := []func(*rapid.T, *rapid.Generator[string]) step{keySteps, stringSteps, hashSteps, listSteps, setSteps, hllSteps, zsetSteps, rankSteps, geoSteps, streamSteps, globSteps}
 	return rapid.SampledFrom(families).Draw(t, "family")(t, keys)
 }
 

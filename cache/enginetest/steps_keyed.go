@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -18,6 +19,7 @@ var (
 		}
 		return when
 	})
+	drawIndex  = rapid.SampledFrom([]int64{0, 0, 1, 2, 3, 5, -1, -2, -3, -5, math.MaxInt64, math.MinInt64})
 	drawMoment = rapid.SampledFrom([]time.Time{
 		time.UnixMilli(-1), time.UnixMilli(0), time.UnixMilli(1),
 		time.Now().Add(50 * time.Hour), time.Now().Add(10_000 * time.Hour), time.UnixMilli(math.MaxInt64),
@@ -128,4 +130,73 @@ func hashSteps(t *rapid.T, keys *rapid.Generator[string]) step {
 		}
 		return all, err
 	})
+}
+
+func listSteps(t *rapid.T, keys *rapid.Generator[string]) step {
+	key := keys.Draw(t, "key")
+	values := rapid.SliceOfN(drawValue, 1, 4).Draw(t, "values")
+	n, start, stop := rapid.IntRange(-1, 4).Draw(t, "n"), drawIndex.Draw(t, "start"), drawIndex.Draw(t, "stop")
+	switch rapid.IntRange(0, 6).Draw(t, "operation") {
+	case 0:
+		return on(fmt.Sprintf("LPush %q %q", key, values), func(ctx context.Context, e cache.Engine) (int64, error) { return e.LPush(ctx, key, values...) })
+	case 1:
+		return on(fmt.Sprintf("RPush %q %q", key, values), func(ctx context.Context, e cache.Engine) (int64, error) { return e.RPush(ctx, key, values...) })
+	case 2:
+		return on(fmt.Sprintf("LPop %q %d", key, n), func(ctx context.Context, e cache.Engine) ([]string, error) { return e.LPop(ctx, key, n) })
+	case 3:
+		return on(fmt.Sprintf("RPop %q %d", key, n), func(ctx context.Context, e cache.Engine) ([]string, error) { return e.RPop(ctx, key, n) })
+	case 4:
+		return on(fmt.Sprintf("LTrim %q %d %d", key, start, stop), func(ctx context.Context, e cache.Engine) (bool, error) { return true, e.LTrim(ctx, key, start, stop) })
+	case 5:
+		return on(fmt.Sprintf("LRange %q %d %d", key, start, stop), func(ctx context.Context, e cache.Engine) ([]string, error) { return e.LRange(ctx, key, start, stop) })
+	}
+	return on(fmt.Sprintf("LLen %q", key), func(ctx context.Context, e cache.Engine) (int64, error) { return e.LLen(ctx, key) })
+}
+
+func setSteps(t *rapid.T, keys *rapid.Generator[string]) step {
+	key, several := keys.Draw(t, "key"), rapid.SliceOfN(keys, 1, 3).Draw(t, "keys")
+	members := rapid.SliceOfN(drawName, 1, 4).Draw(t, "members")
+	switch rapid.IntRange(0, 7).Draw(t, "operation") {
+	case 0, 1:
+		return on(fmt.Sprintf("SAdd %q %q", key, members), func(ctx context.Context, e cache.Engine) (int64, error) { return e.SAdd(ctx, key, members...) })
+	case 2:
+		return on(fmt.Sprintf("SRem %q %q", key, members), func(ctx context.Context, e cache.Engine) (int64, error) { return e.SRem(ctx, key, members...) })
+	case 3:
+		return on(fmt.Sprintf("SMIsMember %q %q", key, members), func(ctx context.Context, e cache.Engine) ([]bool, error) { return e.SMIsMember(ctx, key, members...) })
+	case 4:
+		return on(fmt.Sprintf("SCard %q", key), func(ctx context.Context, e cache.Engine) (int64, error) { return e.SCard(ctx, key) })
+	case 5:
+		return on(fmt.Sprintf("SUnion %q", several), sorted(func(ctx context.Context, e cache.Engine) ([]string, error) { return e.SUnion(ctx, several...) }))
+	case 6:
+		return on(fmt.Sprintf("SInter %q", several), sorted(func(ctx context.Context, e cache.Engine) ([]string, error) { return e.SInter(ctx, several...) }))
+	}
+	return on(fmt.Sprintf("SDiff %q", several), sorted(func(ctx context.Context, e cache.Engine) ([]string, error) { return e.SDiff(ctx, several...) }))
+}
+
+// sorted makes answers without an order comparable.
+func sorted(call func(ctx context.Context, e cache.Engine) ([]string, error)) func(ctx context.Context, e cache.Engine) ([]string, error) {
+	return func(ctx context.Context, e cache.Engine) ([]string, error) {
+		found, err := call(ctx, e)
+		slices.Sort(found)
+		return found, err
+	}
+}
+
+// hllSteps makes HyperLogLogs of keys of their own: hosts keep them in several
+// forms, so that what GET returns cannot be compared.
+func hllSteps(t *rapid.T, keys *rapid.Generator[string]) step {
+	tag := cache.Tag(keys.Draw(t, "key"))
+	own := rapid.Map(rapid.SampledFrom([]string{"p1", "p2", "p3"}), func(name string) string { return Key(tag, name) })
+	key, some := own.Draw(t, "key"), rapid.SliceOfN(rapid.OneOf(own, own, keys), 1, 3).Draw(t, "keys")
+	switch rapid.IntRange(0, 4).Draw(t, "operation") {
+	case 0, 1:
+		from := rapid.IntRange(0, 3000).Draw(t, "from")
+		elements := numbers(from, from+rapid.SampledFrom([]int{0, 1, 10, 1000}).Draw(t, "elements"))
+		return on(fmt.Sprintf("PFAdd %q %q", key, elements), func(ctx context.Context, e cache.Engine) (bool, error) { return e.PFAdd(ctx, key, elements...) })
+	case 2:
+		return on(fmt.Sprintf("PFMerge %q %q", key, some), func(ctx context.Context, e cache.Engine) (bool, error) { return true, e.PFMerge(ctx, key, some...) })
+	case 3:
+		return on(fmt.Sprintf("Del %q", key), func(ctx context.Context, e cache.Engine) (int64, error) { return e.Del(ctx, key) })
+	}
+	return on(fmt.Sprintf("PFCount %q", some), func(ctx context.Context, e cache.Engine) (int64, error) { return e.PFCount(ctx, some...) })
 }

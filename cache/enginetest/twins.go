@@ -109,7 +109,7 @@ func sameValue(a, b cache.Value) bool {
 var verdicts = []error{
 	cache.ErrUnavailable, cache.ErrWrongType, cache.ErrNotInteger, cache.ErrInvalidPlace,
 	cache.ErrStreamID, cache.ErrCrossSlot, cache.ErrOutOfMemory, cache.ErrNotDurable,
-	cache.ErrSyntax, cache.ErrScoreNaN, cache.ErrNoMember,
+	cache.ErrSyntax, cache.ErrScoreNaN, cache.ErrNoMember, cache.ErrNotHLL,
 }
 
 // sameVerdict tells whether two hosts refused in the same way. Where the

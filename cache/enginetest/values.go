@@ -14,6 +14,8 @@ import (
 // holders makes a key of each type.
 var holders = map[string]func(t testing.TB, h *host, key string){
 	"string": func(t testing.TB, h *host, key string) { must(h.Set(h.ctx, key, "1", cache.SetOptions{}))(t) },
+	"list":   func(t testing.TB, h *host, key string) { must(h.RPush(h.ctx, key, "1"))(t) },
+	"set":    func(t testing.TB, h *host, key string) { must(h.SAdd(h.ctx, key, "1"))(t) },
 	"hash":   func(t testing.TB, h *host, key string) { must(h.HSet(h.ctx, key, fields("f", "1")...))(t) },
 	"zset": func(t testing.TB, h *host, key string) {
 		must(h.ZAdd(h.ctx, key, cache.Member{Name: "f", Score: 1}))(t)
@@ -36,6 +38,24 @@ var typed = []struct {
 		_, err := h.GetEx(h.ctx, k, cache.GetOptions{TTL: time.Hour})
 		return err
 	}},
+	{"PFAdd", "string", func(h *host, k string) error { _, err := h.PFAdd(h.ctx, k, "a"); return err }},
+	{"PFCount", "string", func(h *host, k string) error { _, err := h.PFCount(h.ctx, k); return err }},
+	{"PFMerge", "string", func(h *host, k string) error { return h.PFMerge(h.ctx, k) }},
+	{"LPush", "list", func(h *host, k string) error { _, err := h.LPush(h.ctx, k, "a"); return err }},
+	{"RPush", "list", func(h *host, k string) error { _, err := h.RPush(h.ctx, k, "a"); return err }},
+	{"LPop", "list", func(h *host, k string) error { _, err := h.LPop(h.ctx, k, 1); return err }},
+	{"RPop", "list", func(h *host, k string) error { _, err := h.RPop(h.ctx, k, 1); return err }},
+	{"LRange", "list", func(h *host, k string) error { _, err := h.LRange(h.ctx, k, 0, 0); return err }},
+	{"LTrim", "list", func(h *host, k string) error { return h.LTrim(h.ctx, k, 0, 0) }},
+	{"LLen", "list", func(h *host, k string) error { _, err := h.LLen(h.ctx, k); return err }},
+	{"SAdd", "set", func(h *host, k string) error { _, err := h.SAdd(h.ctx, k, "a"); return err }},
+	{"SRem", "set", func(h *host, k string) error { _, err := h.SRem(h.ctx, k, "z"); return err }},
+	{"SMembers", "set", func(h *host, k string) error { _, err := h.SMembers(h.ctx, k); return err }},
+	{"SMIsMember", "set", func(h *host, k string) error { _, err := h.SMIsMember(h.ctx, k, "a"); return err }},
+	{"SCard", "set", func(h *host, k string) error { _, err := h.SCard(h.ctx, k); return err }},
+	{"SUnion", "set", func(h *host, k string) error { _, err := h.SUnion(h.ctx, h.key("missing"), k); return err }},
+	{"SInter", "set", func(h *host, k string) error { _, err := h.SInter(h.ctx, h.key("missing"), k); return err }},
+	{"SDiff", "set", func(h *host, k string) error { _, err := h.SDiff(h.ctx, h.key("missing"), k); return err }},
 	{"HSet", "hash", func(h *host, k string) error { _, err := h.HSet(h.ctx, k, fields("f", "2")...); return err }},
 	{"HGet", "hash", func(h *host, k string) error { _, err := h.HGet(h.ctx, k, "f"); return err }},
 	{"HMGet", "hash", func(h *host, k string) error { _, err := h.HMGet(h.ctx, k, "f", "g"); return err }},
@@ -132,6 +152,12 @@ func testBytes(t *testing.T, h *host) {
 		require.Equal(t, got(s), must(own.Get(h.ctx, key("s")))(t), "case %d", i)
 		require.Equal(t, []cache.Optional{got(s)}, must(own.MGet(h.ctx, key("s")))(t))
 
+		must(own.RPush(h.ctx, key("l"), s))(t)
+		require.Equal(t, []string{s}, must(own.LRange(h.ctx, key("l"), 0, 0))(t), "case %d", i)
+
+		must(own.SAdd(h.ctx, key("m"), s))(t)
+		require.Equal(t, []string{s}, must(own.SMembers(h.ctx, key("m")))(t), "case %d", i)
+
 		must(own.HSet(h.ctx, key("h"), cache.Field{Name: s, Value: s}))(t)
 		require.Equal(t, map[string]string{s: s}, must(own.HGetAll(h.ctx, key("h")))(t), "case %d", i)
 
@@ -144,7 +170,7 @@ func testBytes(t *testing.T, h *host) {
 		must(own.XAdd(h.ctx, key("x"), "1-1", cache.Trim{}, cache.Field{Name: s, Value: s}))(t)
 		require.Equal(t, []cache.Entry{{ID: "1-1", Fields: fields(s, s)}}, must(own.XRange(h.ctx, key("x"), "-", "+", 0))(t))
 
-		want := []string{key("s"), key("h"), key("z"), key("g"), key("x")}
+		want := []string{key("s"), key("l"), key("m"), key("h"), key("z"), key("g"), key("x")}
 		require.ElementsMatch(t, want, scanAll(t, own, "{"+own.tag+"}*", 100), "case %d", i)
 		require.EqualValues(t, len(want), must(own.Del(h.ctx, want...))(t))
 	}

@@ -66,6 +66,28 @@ func TestAccounting(t *testing.T) {
 			}
 		}
 	}
+	lists := func(n, values, size int) func(t *testing.T, e *Engine) {
+		return func(t *testing.T, e *Engine) {
+			for i := range n {
+				key := fmt.Sprint("list:", i)
+				for range values {
+					_, err := e.RPush(ctx, key, value[:size])
+					must(t, err)
+				}
+			}
+		}
+	}
+	sets := func(n, members int) func(t *testing.T, e *Engine) {
+		return func(t *testing.T, e *Engine) {
+			for i := range n {
+				key := fmt.Sprint("set:", i)
+				for m := range members {
+					_, err := e.SAdd(ctx, key, fmt.Sprint("member:", m))
+					must(t, err)
+				}
+			}
+		}
+	}
 	for name, fill := range map[string]func(t *testing.T, e *Engine){
 		"few strings":         strs(7_000, 100, keep),
 		"empty strings":       strs(40_000, 0, keep),
@@ -74,6 +96,10 @@ func TestAccounting(t *testing.T) {
 		"strings":             strs(30_000, 100, keep),
 		"long strings":        strs(5_000, 1500, keep),
 		"with a time to live": strs(40_000, 20, short),
+		"small lists":         lists(10_000, 5, 20),
+		"a large list":        lists(1, 100_000, 20),
+		"small sets":          sets(10_000, 5),
+		"a large set":         sets(1, 100_000),
 		"small hashes":        hashes(10_000, 4, 10),
 		"a large hash":        hashes(1, 100_000, 10),
 		"small sorted sets":   zsets(5_000, 5),

@@ -48,6 +48,35 @@ func (d *decoder) uvarint() uint64 {
 	return 0
 }
 
+func (d *decoder) varint() int64 {
+	n := d.uvarint()
+	return int64(n>>1) ^ -int64(n&1)
+}
+
+// position reads a position in a list. None is near the ends of its range, so
+// that nothing overflows that is added to it.
+func (d *decoder) position() int64 {
+	p := d.varint()
+	if p > maxPosition || p < -maxPosition {
+		d.fail()
+		return 0
+	}
+	return p
+}
+
+func (d *decoder) registers() []hllRegister {
+	registers := make([]hllRegister, d.count(2))
+	for i := range registers {
+		n, v := d.uvarint(), d.byte()
+		if n >= hllRegisters || v > hllMaxValue {
+			d.fail()
+			return nil
+		}
+		registers[i] = hllRegister{uint16(n), v}
+	}
+	return registers
+}
+
 func (d *decoder) string() string {
 	n := d.uvarint()
 	if n > uint64(len(d.s)) {

@@ -23,6 +23,11 @@ const (
 	opXAdd   byte = 8  // id, fields
 	opXTrim  byte = 9  // id below which entries go
 	opXLast  byte = 10 // last id, of an entry that may be gone
+	opLPut   byte = 11 // number of the change, position, values
+	opLSpan  byte = 12 // number of the change, positions of the first and behind the last
+	opSAdd   byte = 13 // names
+	opSRem   byte = 14 // names
+	opPFMax  byte = 15 // registers
 )
 
 // keptKeys is how many keys an effects remembers to name them by number.
@@ -56,6 +61,8 @@ func (w *effects) op(op byte, key string) {
 
 func (w *effects) uvarint(n uint64) { w.b = binary.AppendUvarint(w.b, n) }
 
+func (w *effects) varint(n int64) { w.b = binary.AppendVarint(w.b, n) }
+
 func (w *effects) string(s string) { w.b = appendString(w.b, s) }
 
 func (w *effects) del(key string) { w.op(opDel, key) }
@@ -78,9 +85,36 @@ func (w *effects) fields(op byte, key string, fields []cache.Field) {
 
 func (w *effects) names(op byte, key string, names []string) {
 	w.op(op, key)
-	w.uvarint(uint64(len(names)))
-	for _, name := range names {
-		w.string(name)
+	w.strings(names)
+}
+
+func (w *effects) strings(ss []string) {
+	w.uvarint(uint64(len(ss)))
+	for _, s := range ss {
+		w.string(s)
+	}
+}
+
+func (w *effects) listPut(key string, change uint64, p int64, values []string) {
+	w.op(opLPut, key)
+	w.uvarint(change)
+	w.varint(p)
+	w.strings(values)
+}
+
+func (w *effects) listSpan(key string, change uint64, first, end int64) {
+	w.op(opLSpan, key)
+	w.uvarint(change)
+	w.varint(first)
+	w.varint(end)
+}
+
+func (w *effects) registers(key string, registers []hllRegister) {
+	w.op(opPFMax, key)
+	w.uvarint(uint64(len(registers)))
+	for _, r := range registers {
+		w.uvarint(uint64(r.number))
+		w.b = append(w.b, r.value)
 	}
 }
 
@@ -119,7 +153,7 @@ func (u *unit) replay(effects string) error {
 	for len(d.s) > 0 {
 		before := d
 		key, err := u.replayOne(&d)
-		if errors.Is(err, cache.ErrWrongType) {
+		if errors.Is(err, cache.ErrWrongType) || errors.Is(err, cache.ErrNotHLL) {
 			u.remove(u.keys[key])
 			d = before
 			_, err = u.replayOne(&d)
@@ -170,6 +204,24 @@ func (u *unit) replayOne(d *decoder) (key string, err error) {
 	case opXLast:
 		if id := d.streamID(); !d.failed {
 			err = u.xsetLast(key, id)
+		}
+	case opLPut:
+		change, p := d.uvarint(), d.position()
+		if values := d.strings(); !d.failed {
+			err = u.replayPut(key, change, p, values)
+		}
+	case opLSpan:
+		change, first, end := d.uvarint(), d.position(), d.position()
+		if !d.failed {
+			err = u.replaySpan(key, change, first, end)
+		}
+	case opSAdd:
+		_, err = u.sadd(key, d.strings())
+	case opSRem:
+		_, err = u.srem(key, d.strings())
+	case opPFMax:
+		if registers := d.registers(); !d.failed {
+			_, err = u.pfraise(key, registers)
 		}
 	default:
 		return key, errEffect

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -79,9 +80,14 @@ func state(t testing.TB, e *Engine) map[string]string {
 }
 
 func render(v value) string {
+	if s, ok := stringOf(v); ok {
+		return fmt.Sprintf("string %.100q, of %d bytes, %x", s, len(s), xxhash.Sum64String(s))
+	}
 	switch v := v.(type) {
-	case *text:
-		return fmt.Sprintf("string %q", v.s)
+	case *list:
+		return fmt.Sprintf("list %d %d %q", v.changes, v.first, v.between(v.first, v.end()))
+	case *memberSet:
+		return fmt.Sprintf("set %q", slices.Sorted(maps.Keys(v.members)))
 	case *hash:
 		var b bytes.Buffer
 		for _, f := range slices.Sorted(maps.Keys(v.fields)) {

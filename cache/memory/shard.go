@@ -55,13 +55,14 @@ type item struct {
 	kept      bool // never to be evicted
 }
 
-// value is what a key can hold: *text, *hash, *sortedSet or *stream.
+// value is what a key can hold: *text, *hyperLogLog, *list, *memberSet, *hash,
+// *sortedSet or *stream.
 type value interface {
 	typeName() string
 	// memory is what the value takes, itself included.
 	memory() int64
-	// vacant says that the key must go: Redis has no empty hashes and sorted
-	// sets, but it has empty streams.
+	// vacant says that the key must go: Redis has no empty collections but
+	// streams.
 	vacant() bool
 	// save adds the effects that make key hold this value to w. It calls cut
 	// after each, which may take them away, and which may let writers have

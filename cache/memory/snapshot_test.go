@@ -90,6 +90,7 @@ func (w pageWriter) write() {
 	var err error
 	switch rapid.SampledFrom([]string{
 		"hset", "hset", "hdel", "zadd", "zadd", "zrem", "xadd", "xadd", "xtrim", "set", "del", "expire", "time",
+		"rpush", "rpush", "lpush", "pop", "ltrim", "sadd", "sadd", "srem", "pfadd", "pfmerge",
 	}).Draw(rt, "op") {
 	case "hset":
 		_, err = e.HSet(ctx, k, fields...)
@@ -106,6 +107,22 @@ func (w pageWriter) write() {
 		}
 	case "xtrim":
 		_, err = e.XTrim(ctx, k, cache.Trim{MinID: fmt.Sprint(value / 50)})
+	case "rpush":
+		_, err = e.RPush(ctx, k, names...)
+	case "lpush":
+		_, err = e.LPush(ctx, k, names...)
+	case "pop":
+		_, err = e.LPop(ctx, k, value)
+	case "ltrim":
+		err = e.LTrim(ctx, k, int64(from/10), -int64(value/10)-1)
+	case "sadd":
+		_, err = e.SAdd(ctx, k, names...)
+	case "srem":
+		_, err = e.SRem(ctx, k, names...)
+	case "pfadd":
+		_, err = e.PFAdd(ctx, k, names[:1]...)
+	case "pfmerge":
+		err = e.PFMerge(ctx, k, "a")
 	case "set":
 		_, err = e.Set(ctx, k, fmt.Sprint(value), cache.SetOptions{})
 	case "del":
@@ -116,7 +133,7 @@ func (w pageWriter) write() {
 		w.clock.advance(time.Duration(value) * time.Second)
 		e.expireSome()
 	}
-	refused := errors.Is(err, cache.ErrWrongType) || errors.Is(err, cache.ErrStreamID)
+	refused := errors.Is(err, cache.ErrWrongType) || errors.Is(err, cache.ErrStreamID) || errors.Is(err, cache.ErrNotHLL)
 	require.True(rt, err == nil || refused, "%v", err)
 }
 

@@ -99,11 +99,13 @@ func (e *Engine) IncrBy(ctx context.Context, key string, delta int64) (int64, er
 
 // stringOf is the string that a value is to GET, if it is one.
 func stringOf(v value) (s string, ok bool) {
-	t, ok := v.(*text)
-	if !ok {
-		return "", false
+	switch v := v.(type) {
+	case *text:
+		return v.s, true
+	case *hyperLogLog:
+		return v.String(), true
 	}
-	return t.s, true
+	return "", false
 }
 
 func (r reader) get(key string) (cache.Optional, error) {
