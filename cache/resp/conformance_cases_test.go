@@ -225,6 +225,52 @@ var conformanceCases = []struct{ name, lines string }{
 		HDEL @h b c z t m new
 		EXISTS @h
 	`},
+	{"lists", `
+		LPUSH @l a b c
+		RPUSH @l d e
+		LRANGE @l 0 -1
+		LRANGE @l -2 100
+		LRANGE @l 3 1
+		LRANGE @l x 1
+		LRANGE @none 0 -1
+		LLEN @l
+		LLEN @none
+		LPOP @l
+		RPOP @l
+		LPOP @l 2
+		LPOP @l 0
+		LPOP @l -1
+		LPOP @l x
+		LPOP @l 1 2
+		LPOP @none
+		LPOP @none 2
+		LPOP @none 0
+		RPOP @l 99
+		EXISTS @l
+		RPUSH @l 1 2 3 4 5
+		LTRIM @l 1 -2
+		LRANGE @l 0 -1
+		LTRIM @l x 1
+		LTRIM @l 5 10
+		EXISTS @l
+	`},
+	{"sets", `
+		SADD @s a b c a
+		SADD @t b c d
+		SCARD @s
+		SMEMBERS @s
+		SMEMBERS @none
+		SMISMEMBER @s a nosuch
+		SMISMEMBER @none a
+		SREM @s a nosuch
+		SUNION @s @t @none
+		SINTER @s @t
+		SINTER @s @none
+		SDIFF @t @s
+		SDIFF @none @s
+		SREM @s b c
+		EXISTS @s
+	`},
 	{"sorted sets", `
 		ZADD @z 1 a 2 b 3 c
 		ZADD @z 1.5 a 0.1 d
@@ -352,6 +398,26 @@ var conformanceCases = []struct{ name, lines string }{
 		GEOSEARCH @none FROMMEMBER a BYRADIUS x km
 		GEOSEARCH @none FROMLONLAT 1 1 BYRADIUS 1 km WITHDIST
 	`},
+	{"HyperLogLog", `
+		PFADD @p a b c
+		PFADD @p a
+		PFADD @p
+		PFADD @empty
+		PFADD @empty
+		PFCOUNT @p
+		PFCOUNT @p @empty @none
+		PFCOUNT @none
+		PFADD @q d e f
+		PFMERGE @m @p @q
+		PFCOUNT @m
+		PFMERGE @none
+		PFCOUNT @none
+		SET @s text
+		PFADD @s a
+		PFCOUNT @s
+		PFMERGE @m @s
+		TYPE @p
+	`},
 	{"streams", `
 		XADD @x 1-1 f v
 		XADD @x 1-2 f v g w f x
@@ -430,5 +496,90 @@ var conformanceCases = []struct{ name, lines string }{
 		XADD @end 18446744073709551615-18446744073709551615 f v
 		XADD @end * f v
 		XADD @end 1-1 f v
+	`},
+	{"types", `
+		SET @s v
+		HSET @h f v
+		LPUSH @l v
+		SADD @e v
+		ZADD @z 1 v
+		XADD @x 1-1 f v
+		TYPE @s
+		TYPE @h
+		TYPE @l
+		TYPE @e
+		TYPE @z
+		TYPE @x
+		GET @h
+		GETDEL @h
+		GETEX @h
+		GETEX @h EX 0
+		SET @h v GET
+		SET @h v NX GET
+		INCR @h
+		MGET @s @h
+		HGET @s f
+		HSET @s f v
+		HSETNX @s f v
+		HMGET @s f
+		HGETALL @s
+		HLEN @s
+		HDEL @s f
+		HINCRBY @s f 1
+		HINCRBY @s f x
+		HSCAN @s 0
+		HSCAN @s 0 COUNT x
+		LPUSH @s v
+		LPOP @s
+		LPOP @s 0
+		LPOP @s x
+		LRANGE @s 0 1
+		LTRIM @s 0 1
+		LLEN @s
+		SADD @s v
+		SREM @s v
+		SMEMBERS @s
+		SMISMEMBER @s v
+		SCARD @s
+		SUNION @e @s
+		SINTER @e @s
+		SINTER @none @s
+		SDIFF @e @s
+		SDIFF @none @s
+		ZADD @s 1 v
+		ZADD @s x v
+		ZADD @s INCR 1 v
+		ZINCRBY @s 1 v
+		ZREM @s v
+		ZSCORE @s v
+		ZRANK @s v
+		ZCARD @s
+		ZCOUNT @s 0 1
+		ZRANGE @s 0 -1
+		ZRANGE @s 0 1 BYSCORE LIMIT 0 0
+		ZREMRANGEBYSCORE @s 0 1
+		ZREMRANGEBYRANK @s 0 1
+		GEOADD @s 1 1 v
+		GEOPOS @s v
+		GEODIST @s v w
+		GEOHASH @s v
+		GEOSEARCH @s FROMMEMBER v BYRADIUS x km
+		GEOSEARCH @s FROMMEMBER v BYRADIUS 1 km
+		PFADD @h v
+		PFCOUNT @h
+		PFCOUNT @s
+		PFMERGE @none @h
+		XADD @s 2-1 f v
+		XADD @s 0-0 f v
+		XADD @s x f v
+		XLEN @s
+		XRANGE @s - +
+		XRANGE @s - + COUNT 0
+		XREVRANGE @s + -
+		XREAD STREAMS @s 0
+		XREAD STREAMS @s x
+		XREAD STREAMS @x @s x 0
+		XREAD BLOCK 1 STREAMS @x @s 5 0
+		XTRIM @s MAXLEN 1
 	`},
 }

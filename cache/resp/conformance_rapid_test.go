@@ -53,6 +53,21 @@ HDEL key name [name]
 HLEN key
 HSCAN key 0 COUNT 1000
 HSCAN key 0 MATCH glob COUNT 1000
+LPUSH key value [value]
+RPUSH key value [value]
+LPOP key [count]
+RPOP key [count]
+LRANGE key rank rank
+LTRIM key rank rank
+LLEN key
+SADD key name [name]
+SREM key name [name]
+SMEMBERS key
+SMISMEMBER key name [name]
+SCARD key
+SUNION key [key]
+SINTER key [key]
+SDIFF key [key]
 ZADD key score name [score] [name]
 ZADD key zopt score name
 ZADD key zopt [zopt] score name score name
@@ -81,9 +96,14 @@ GEOSEARCH gkey FROMLONLAT lon lat BYRADIUS dist unit ASC [WITHDIST] [WITHCOORD] 
 GEOSEARCH gkey FROMLONLAT lon lat BYBOX dist dist unit [WITHDIST] [WITHHASH]
 GEOSEARCH gkey FROMMEMBER name BYRADIUS dist unit DESC WITHDIST
 GEOSEARCH gkey FROMMEMBER name BYBOX dist dist unit ASC WITHDIST
+PFADD pkey [name] [name] [value]
+PFCOUNT pkey [pkey]
+PFMERGE pkey [pkey]
 DEL gkey
 ZREM gkey name
 ZRANGE gkey 0 -1 WITHSCORES
+DEL pkey
+EXPIRE pkey secs
 XADD key id name value [name] [value]
 XADD key MAXLEN [~] count id name value
 XADD key MINID [=] id id name value

@@ -79,12 +79,12 @@ func TestRedisCLI(t *testing.T) {
 // pipelined. It ends at the first error.
 func TestRedisBenchmark(t *testing.T) {
 	_, addr := startMemory(t, Options{})
-	tests := "ping_inline,ping_mbulk,set,get,incr,hset,zadd,mset"
+	tests := "ping_inline,ping_mbulk,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,zadd,lrange,mset"
 	for _, pipeline := range []string{"1", "16"} {
 		cmd := tool(t, "redis-benchmark", addr, "-t", tests, "-n", "1000", "-c", "5", "-P", pipeline, "-r", "100", "--csv")
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s", out)
-		for _, name := range []string{"PING_INLINE", "SET", "GET", "INCR", "HSET", "ZADD", "MSET"} {
+		for _, name := range []string{"PING_INLINE", "SET", "GET", "INCR", "LPUSH", "RPUSH", "LPOP", "RPOP", "SADD", "HSET", "ZADD", "LRANGE_600", "MSET"} {
 			require.Contains(t, string(out), `"`+name, "%s", out)
 		}
 	}
