@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
 	"hyperlocal/cache"
@@ -48,6 +49,7 @@ func Compare(t *testing.T, a, b cache.Engine) {
 	})
 	t.Run("geo scores", func(t *testing.T) { compareGeoScores(t, a, b) })
 	t.Run("geo searches", func(t *testing.T) { compareGeoSearches(t, a, b) })
+	t.Run("HyperLogLog counts", func(t *testing.T) { compareCounts(t, a, b) })
 	t.Run("scripts", func(t *testing.T) {
 		CompareCalls(t, func(rt *rapid.T, tag string, _ int) cache.Call {
 			n := rapid.IntRange(1, 6).Draw(rt, "commands")
@@ -58,6 +60,25 @@ func Compare(t *testing.T, a, b cache.Engine) {
 			return program([]string{Key(tag, "k1"), Key(tag, "k2"), Key(tag, "k3"), Key(tag, "k4")}, commands...)
 		}, a, b)
 	})
+}
+
+// compareCounts adds ever more elements to HyperLogLogs. Estimates are equal to
+// the last digit.
+func compareCounts(t *testing.T, a, b cache.Engine) {
+	ctx, tag := t.Context(), Tag(t, a, b)
+	key, from := Key(tag, "hll"), 0
+	for _, to := range []int{1, 2, 10, 100, 1000, 3000, 10_000, 30_000, 100_000, 150_000} {
+		elements := numbers(from, to)
+		must(a.PFAdd(ctx, key, elements...))(t)
+		must(b.PFAdd(ctx, key, elements...))(t)
+		require.Equal(t, must(a.PFCount(ctx, key))(t), must(b.PFCount(ctx, key))(t), "%d elements", to)
+		from = to
+	}
+	// What one host keeps, the other understands.
+	must(a.Set(ctx, key, must(b.Get(ctx, key))(t).Str, cache.SetOptions{}))(t)
+	require.False(t, must(a.PFAdd(ctx, key, numbers(0, from)...))(t))
+	must(b.Set(ctx, key, must(a.Get(ctx, key))(t).Str, cache.SetOptions{}))(t)
+	require.False(t, must(b.PFAdd(ctx, key, numbers(0, from)...))(t))
 }
 
 // step is one command on an engine, its reply as the contract gives it.

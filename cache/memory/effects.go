@@ -205,6 +205,15 @@ func (u *unit) replayOne(d *decoder) (key string, err error) {
 		if id := d.streamID(); !d.failed {
 			err = u.xsetLast(key, id)
 		}
+	default:
+		err = u.replayCached(op, key, d)
+	}
+	return key, err
+}
+
+// replayCached is the part of replayOne for what mostly caches hold.
+func (u *unit) replayCached(op byte, key string, d *decoder) (err error) {
+	switch op {
 	case opLPut:
 		change, p := d.uvarint(), d.position()
 		if values := d.strings(); !d.failed {
@@ -224,9 +233,9 @@ func (u *unit) replayOne(d *decoder) (key string, err error) {
 			_, err = u.pfraise(key, registers)
 		}
 	default:
-		return key, errEffect
+		return errEffect
 	}
-	return key, err
+	return err
 }
 
 func (u *unit) replayExpiry(key string, at int64) {
