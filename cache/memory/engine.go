@@ -19,7 +19,8 @@
 // # Layers
 //
 // Each data structure is a type of its own that knows nothing of keys, expiry
-// or the journal (hash, zset with zindex, stream). Each command is written
+// or the journal (hash, memberSet, sortedSet, list, stream; those with many
+// elements are made of internal/dict and internal/zset). Each command is written
 // once, on [reader] if it only reads and on [unit] if it writes; the methods
 // of [Engine] and of a script's [cache.Tx] are thin covers of these two.
 //

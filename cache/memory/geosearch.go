@@ -10,6 +10,7 @@ import (
 
 	"hyperlocal/cache"
 	"hyperlocal/cache/geoscore"
+	"hyperlocal/cache/memory/internal/dict"
 )
 
 // GeoSearch answers in the order of distance, and of names where that is equal.
@@ -89,10 +90,10 @@ func (n *nearest) searchCircle(z *sortedSet, c *circle) {
 	n.limit = havLimit(c.radiusM)
 	var buf [maxCellsAcross * maxCellsAcross]scoreRange
 	for _, r := range c.cover(buf[:0]) {
-		z.Scores(float64(r.lo), float64(r.hi), func(slot uint32, score float64) {
+		z.Scores(float64(r.lo), float64(r.hi), func(ref dict.Ref, score float64) {
 			y, x := geoscore.Cell(score)
 			if c.havBound(y, x) <= n.limit {
-				n.offer(z, slot, y, x)
+				n.offer(z, ref, y, x)
 			}
 		})
 	}
@@ -101,9 +102,9 @@ func (n *nearest) searchCircle(z *sortedSet, c *circle) {
 // searchCells looks at all that is in a server's cells.
 func (n *nearest) searchCells(z *sortedSet, cells nineCells, q cache.GeoQuery) []cache.GeoHit {
 	for _, r := range cells.ranges() {
-		z.Scores(float64(r.lo), float64(r.hi), func(slot uint32, score float64) {
+		z.Scores(float64(r.lo), float64(r.hi), func(ref dict.Ref, score float64) {
 			y, x := geoscore.Cell(score)
-			n.offer(z, slot, y, x)
+			n.offer(z, ref, y, x)
 		})
 		if q.Any && q.Count > 0 && len(n.found) >= q.Count {
 			break
@@ -150,7 +151,7 @@ type found struct {
 	y, x   uint32
 }
 
-func (n *nearest) offer(z *sortedSet, slot uint32, y, x uint32) {
+func (n *nearest) offer(z *sortedSet, ref dict.Ref, y, x uint32) {
 	lat, lon := geoscore.Centre(y, x)
 	if n.rect != nil && !n.rect.holds(n.origin, lat, lon) {
 		return
@@ -159,7 +160,7 @@ func (n *nearest) offer(z *sortedSet, slot uint32, y, x uint32) {
 	if !(d <= n.radiusM) {
 		return
 	}
-	f := found{metres: d, name: z.Name(slot), y: y, x: x}
+	f := found{metres: d, name: z.Name(ref), y: y, x: x}
 	switch {
 	case n.count <= 0:
 		n.found = append(n.found, f)

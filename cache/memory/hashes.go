@@ -2,7 +2,7 @@ package memory
 
 import (
 	"context"
-	"maps"
+	"strconv"
 
 	"hyperlocal/cache"
 )
@@ -32,7 +32,11 @@ func (e *Engine) HGetAll(ctx context.Context, key string) (map[string]string, er
 		if h == nil {
 			return map[string]string{}, nil
 		}
-		return maps.Clone(h.fields), nil
+		all := make(map[string]string, h.Len())
+		for _, f := range h.Fields() {
+			all[f.Name] = f.Value
+		}
+		return all, nil
 	})
 }
 
@@ -56,8 +60,7 @@ func (r reader) hget(key, field string) (cache.Optional, error) {
 	if h == nil || err != nil {
 		return cache.Optional{}, err
 	}
-	v, ok := h.fields[field]
-	return cache.Optional{Str: v, OK: ok}, nil
+	return h.get(field), nil
 }
 
 func (r reader) hmget(key string, fields []string) ([]cache.Optional, error) {
@@ -65,13 +68,10 @@ func (r reader) hmget(key string, fields []string) ([]cache.Optional, error) {
 	if err != nil {
 		return nil, err
 	}
-	values := make([]cache.Optional, len(fields))
-	if h != nil {
-		for i, f := range fields {
-			values[i].Str, values[i].OK = h.fields[f]
-		}
+	if h == nil {
+		return make([]cache.Optional, len(fields)), nil
 	}
-	return values, nil
+	return h.GetMany(fields), nil
 }
 
 // hfields returns the fields in no particular order.
@@ -80,11 +80,7 @@ func (r reader) hfields(key string) ([]cache.Field, error) {
 	if h == nil || err != nil {
 		return nil, err
 	}
-	fields := make([]cache.Field, 0, len(h.fields))
-	for name, value := range h.fields {
-		fields = append(fields, cache.Field{Name: name, Value: value})
-	}
-	return fields, nil
+	return h.Fields(), nil
 }
 
 func (r reader) hlen(key string) (int64, error) {
@@ -92,7 +88,7 @@ func (r reader) hlen(key string) (int64, error) {
 	if h == nil || err != nil {
 		return 0, err
 	}
-	return int64(len(h.fields)), nil
+	return int64(h.Len()), nil
 }
 
 func (u *unit) hset(key string, fields []cache.Field) (added int64, err error) {
@@ -101,7 +97,7 @@ func (u *unit) hset(key string, fields []cache.Field) (added int64, err error) {
 		return 0, err
 	}
 	for _, f := range fields {
-		if h.set(f.Name, f.Value) {
+		if h.Set(f.Name, f.Value) {
 			added++
 		}
 	}
@@ -130,20 +126,27 @@ func (u *unit) hdel(key string, fields []string) (removed int64, err error) {
 }
 
 func (u *unit) hincrBy(key, field string, delta int64) (int64, error) {
+	it, h, err := obtain(u, key, newHash)
+	if err != nil {
+		return 0, err
+	}
 	current := "0"
-	_, h, err := reach[*hash](u, key)
+	ref := h.Find(field)
+	if ref != 0 {
+		current = viewOf(h.Value(ref))
+	}
+	sum, err := addInteger(current, delta)
 	if err != nil {
 		return 0, err
 	}
-	if h != nil {
-		if v, ok := h.fields[field]; ok {
-			current = v
-		}
+	u.scratch = strconv.AppendInt(u.scratch[:0], sum, 10)
+	value := viewOf(u.scratch)
+	if ref == 0 || !h.Overwrite(ref, value) {
+		h.Set(field, value)
 	}
-	n, s, err := addInteger(current, delta)
-	if err != nil {
-		return 0, err
+	if u.records() {
+		u.effects.fields(opHSet, key, []cache.Field{{Name: field, Value: value}})
 	}
-	_, err = u.hset(key, []cache.Field{{Name: field, Value: s}})
-	return n, err
+	u.settle(it)
+	return sum, nil
 }

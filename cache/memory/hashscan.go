@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/cespare/xxhash/v2"
-
 	"hyperlocal/cache"
 	"hyperlocal/cache/glob"
 )
@@ -52,25 +50,13 @@ func (r reader) hscan(key, cursor, match string, count int) (page hashPage, err 
 	if h == nil || err != nil {
 		return page, err
 	}
-	next, more := h.page(from, count, func(name, value string) {
-		if match == "" || glob.Match(match, name) {
-			page.fields = append(page.fields, cache.Field{Name: name, Value: value})
+	next, more := h.Page(from, count, func(name, value []byte) {
+		if match == "" || glob.Match(match, string(name)) {
+			page.fields = append(page.fields, cache.Field{Name: string(name), Value: string(value)})
 		}
 	})
 	if more {
 		page.next = strconv.FormatUint(next, 10)
 	}
 	return page, nil
-}
-
-// page calls fn with about count fields, those with the lowest hashes from
-// "from" on, and returns where the next page begins.
-func (h *hash) page(from uint64, count int, fn func(name, value string)) (next uint64, more bool) {
-	to, more := scanEnd(from, len(h.fields), count)
-	for name, value := range h.fields {
-		if sum := xxhash.Sum64String(name); sum >= from && sum <= to {
-			fn(name, value)
-		}
-	}
-	return to + 1, more
 }

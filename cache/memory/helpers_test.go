@@ -2,10 +2,10 @@ package memory
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -87,11 +87,18 @@ func render(v value) string {
 	case *list:
 		return fmt.Sprintf("list %d %d %q", v.changes, v.first, v.between(v.first, v.end()))
 	case *memberSet:
-		return fmt.Sprintf("set %q", slices.Sorted(maps.Keys(v.members)))
+		var names []string
+		for name := range v.All() {
+			names = append(names, string(name))
+		}
+		slices.Sort(names)
+		return fmt.Sprintf("set %q", names)
 	case *hash:
 		var b bytes.Buffer
-		for _, f := range slices.Sorted(maps.Keys(v.fields)) {
-			fmt.Fprintf(&b, "%q=%q ", f, v.fields[f])
+		fields := v.Fields()
+		slices.SortFunc(fields, func(a, b cache.Field) int { return cmp.Compare(a.Name, b.Name) })
+		for _, f := range fields {
+			fmt.Fprintf(&b, "%q=%q ", f.Name, f.Value)
 		}
 		return "hash " + b.String()
 	case *sortedSet:

@@ -25,14 +25,19 @@ func parseInteger(s string) (int64, error) {
 }
 
 // addInteger adds delta to the integer that s spells.
-func addInteger(s string, delta int64) (int64, string, error) {
+func addInteger(s string, delta int64) (int64, error) {
 	n, err := parseInteger(s)
 	if err != nil {
-		return 0, "", err
+		return 0, err
 	}
+	return addBounded(n, delta)
+}
+
+// addBounded refuses a sum that does not fit.
+func addBounded(n, delta int64) (int64, error) {
 	sum := n + delta
 	if (sum > n) != (delta > 0) && delta != 0 {
-		return 0, "", cache.ErrNotInteger
+		return 0, cache.ErrNotInteger
 	}
-	return sum, strconv.FormatInt(sum, 10), nil
+	return sum, nil
 }

@@ -1,6 +1,10 @@
 package memory
 
-import "hyperlocal/cache"
+import (
+	"unsafe"
+
+	"hyperlocal/cache"
+)
 
 const (
 	// pageBytes is how much of a shard is encoded at a time: some thousand
@@ -93,35 +97,57 @@ func (t *text) save(w *effects, key string, cut func()) {
 	cut()
 }
 
-func (h *hash) save(w *effects, key string, cut func()) {
-	chunk := make([]cache.Field, 0, min(snapshotChunk, len(h.fields)))
-	for name, value := range h.fields {
-		if chunk = append(chunk, cache.Field{Name: name, Value: value}); len(chunk) == snapshotChunk {
-			w.fields(opHSet, key, chunk)
-			chunk = chunk[:0]
-			cut()
-		}
-	}
-	if len(chunk) > 0 {
-		w.fields(opHSet, key, chunk)
-		cut()
+// eachPage encodes a collection, page by page, with a cut after each. A page may
+// turn out empty; the first is written even then, as the key's type and its time
+// to live are cells, too.
+func eachPage(cut func(), encode func(from uint64) (next uint64, more bool)) {
+	for from, more := uint64(0), true; more; cut() {
+		from, more = encode(from)
 	}
 }
 
-func (z *sortedSet) save(w *effects, key string, cut func()) {
-	chunk := make([]cache.Member, 0, min(snapshotChunk, z.Len()))
-	for name, slot := range z.slotOf {
-		if chunk = append(chunk, cache.Member{Name: name, Score: z.slots[slot].score}); len(chunk) == snapshotChunk {
-			w.members(key, chunk)
-			chunk = chunk[:0]
-			cut()
+func (h *hash) save(w *effects, key string, cut func()) {
+	fields := make([]cache.Field, 0, min(snapshotChunk, h.Len()))
+	eachPage(cut, func(from uint64) (next uint64, more bool) {
+		fields = fields[:0]
+		next, more = h.Page(from, snapshotChunk, func(name, value []byte) {
+			fields = append(fields, cache.Field{Name: viewOf(name), Value: viewOf(value)})
+		})
+		if len(fields) > 0 || from == 0 {
+			w.fields(opHSet, key, fields)
 		}
-	}
-	if len(chunk) > 0 {
-		w.members(key, chunk)
-		cut()
-	}
+		return next, more
+	})
 }
+
+func (s *memberSet) save(w *effects, key string, cut func()) {
+	names := make([]string, 0, min(snapshotChunk, s.Len()))
+	eachPage(cut, func(from uint64) (next uint64, more bool) {
+		names = names[:0]
+		next, more = s.Page(from, snapshotChunk, func(name, _ []byte) { names = append(names, viewOf(name)) })
+		if len(names) > 0 || from == 0 {
+			w.names(opSAdd, key, names)
+		}
+		return next, more
+	})
+}
+
+func (z *sortedSet) save(w *effects, key string, cut func()) {
+	members := make([]cache.Member, 0, min(snapshotChunk, z.Len()))
+	eachPage(cut, func(from uint64) (next uint64, more bool) {
+		members = members[:0]
+		next, more = z.Page(from, snapshotChunk, func(name []byte, score float64) {
+			members = append(members, cache.Member{Name: viewOf(name), Score: score})
+		})
+		if len(members) > 0 || from == 0 {
+			w.members(key, members)
+		}
+		return next, more
+	})
+}
+
+// viewOf is a string over bytes that do not change while it is used.
+func viewOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // save writes the last id in the same page as the end of the entries: what is
 // added later is not skipped by replay.

@@ -9,6 +9,9 @@ import (
 
 // SAdd returns how many members are new.
 func (e *Engine) SAdd(ctx context.Context, key string, members ...string) (int64, error) {
+	if len(members) == 0 {
+		return 0, nil
+	}
 	return write(ctx, e, "sadd", key, func(u *unit) (int64, error) { return u.sadd(key, members) })
 }
 
@@ -46,22 +49,20 @@ func (e *Engine) SCard(ctx context.Context, key string) (int64, error) {
 		if s == nil || err != nil {
 			return 0, err
 		}
-		return int64(len(s.members)), nil
+		return int64(s.Len()), nil
 	})
 }
 
 // SUnion returns what is in any of the sets.
 func (e *Engine) SUnion(ctx context.Context, keys ...string) ([]string, error) {
-	return combine(ctx, e, "sunion", keys, func(all map[string]struct{}, _ int, s *memberSet) {
-		maps.Copy(all, s.members)
-	})
+	return combine(ctx, e, "sunion", keys, func(all map[string]struct{}, _ int, s *memberSet) { copyNames(all, s) })
 }
 
 // SInter returns what is in all of the sets.
 func (e *Engine) SInter(ctx context.Context, keys ...string) ([]string, error) {
 	return combine(ctx, e, "sinter", keys, func(all map[string]struct{}, i int, s *memberSet) {
 		if i == 0 {
-			maps.Copy(all, s.members)
+			copyNames(all, s)
 		} else {
 			maps.DeleteFunc(all, func(name string, _ struct{}) bool { return !s.has(name) })
 		}
@@ -72,11 +73,17 @@ func (e *Engine) SInter(ctx context.Context, keys ...string) ([]string, error) {
 func (e *Engine) SDiff(ctx context.Context, keys ...string) ([]string, error) {
 	return combine(ctx, e, "sdiff", keys, func(all map[string]struct{}, i int, s *memberSet) {
 		if i == 0 {
-			maps.Copy(all, s.members)
+			copyNames(all, s)
 		} else {
 			maps.DeleteFunc(all, func(name string, _ struct{}) bool { return s.has(name) })
 		}
 	})
+}
+
+func copyNames(all map[string]struct{}, s *memberSet) {
+	for name := range s.All() {
+		all[string(name)] = struct{}{}
+	}
 }
 
 // combine gives each of the sets to fn in their order, a missing one as an empty
@@ -105,9 +112,6 @@ func combine(ctx context.Context, e *Engine, op string, keys []string, fn func(a
 }
 
 func (u *unit) sadd(key string, members []string) (added int64, err error) {
-	if len(members) == 0 {
-		return 0, nil
-	}
 	it, s, err := obtain(u, key, newMemberSet)
 	if err != nil {
 		return 0, err

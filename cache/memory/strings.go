@@ -3,6 +3,7 @@ package memory
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -207,11 +208,11 @@ func (u *unit) incrBy(key string, delta int64) (int64, error) {
 		}
 		expireAt = it.expireAt
 	}
-	n, s, err := addInteger(current, delta)
+	n, err := addInteger(current, delta)
 	if err != nil {
 		return 0, err
 	}
-	if err := u.putText(key, s, expireAt); err != nil {
+	if err := u.putText(key, strconv.FormatInt(n, 10), expireAt); err != nil {
 		return 0, err
 	}
 	return n, nil

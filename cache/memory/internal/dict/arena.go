@@ -148,24 +148,33 @@ func (a *arena) countTall(t tallEntry, sign int64) {
 	a.live += n
 }
 
-// replace gives an entry another value, in its place if there is room.
-func (a *arena) replace(ref Ref, value string) Ref {
+// overwrite gives an entry another value if its place has room for it.
+func (a *arena) overwrite(ref Ref, value string) bool {
 	b := a.at(ref)
 	if b[0] == classTall {
 		t := a.tallOf(b)
 		a.countTall(*t, -1)
 		t.value = strings.Clone(value)
 		a.countTall(*t, 1)
-		return ref
+		return true
 	}
 	n := int(b[1])
-	if size := header + n + len(value); size <= unitsOf(int(b[0]))*unit {
-		binary.LittleEndian.PutUint16(b[2:], uint16(len(value)))
-		copy(b[header+n:size], value)
+	size := header + n + len(value)
+	if size > unitsOf(int(b[0]))*unit {
+		return false
+	}
+	binary.LittleEndian.PutUint16(b[2:], uint16(len(value)))
+	copy(b[header+n:size], value)
+	return true
+}
+
+// replace gives an entry another value, in its place if there is room.
+func (a *arena) replace(ref Ref, value string) Ref {
+	if a.overwrite(ref, value) {
 		return ref
 	}
 	// The old place is freed only after the name has been copied from it.
-	moved := a.add(viewOf(b[header:header+n]), value)
+	moved := a.add(viewOf(a.name(ref)), value)
 	a.free(ref)
 	return moved
 }

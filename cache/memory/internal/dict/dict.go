@@ -120,6 +120,9 @@ func (d *Dict) Name(ref Ref) []byte { return d.arena.name(ref) }
 // Value is a view of an entry's value. It may be overwritten in place.
 func (d *Dict) Value(ref Ref) []byte { return d.arena.value(ref) }
 
+// Overwrite gives an entry another value if its place has room for it.
+func (d *Dict) Overwrite(ref Ref, value string) bool { return d.arena.overwrite(ref, value) }
+
 // Set gives a name a value and reports whether the name is new.
 func (d *Dict) Set(name, value string) (added bool) {
 	_, added = d.Put(name, value)

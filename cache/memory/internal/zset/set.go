@@ -48,9 +48,9 @@ func decode(value []byte) float64 {
 	return math.Float64frombits(binary.LittleEndian.Uint64(value))
 }
 
-// Set adds a member or moves it, and reports whether it is new. score must not
+// Put adds a member or moves it, and reports whether it is new. score must not
 // be NaN.
-func (s *Set) Set(name string, score float64) (added bool) {
+func (s *Set) Put(name string, score float64) (added bool) {
 	if ref := s.members.Find(name); ref != 0 {
 		if old := s.scoreOf(ref); old != score {
 			s.move(ref, name, old, score)

@@ -53,7 +53,7 @@ func TestModel(t *testing.T) {
 				for range rapid.IntRange(1, 100).Draw(t, "times") {
 					name, score := names.Draw(t, "name"), scores.Draw(t, "score")
 					_, there := model[name]
-					require.Equal(t, !there, s.Set(name, score))
+					require.Equal(t, !there, s.Put(name, score))
 					model[name] = score
 				}
 			},
@@ -134,17 +134,17 @@ func TestBytes(t *testing.T) {
 	for name, fill := range map[string]func(s *Set){
 		"scattered": func(s *Set) {
 			for i := range 200_000 {
-				s.Set(fmt.Sprintf("driver:%07d", i), float64(i*7919%200_003))
+				s.Put(fmt.Sprintf("driver:%07d", i), float64(i*7919%200_003))
 			}
 		},
 		"rising": func(s *Set) {
 			for i := range 400_000 {
-				s.Set(fmt.Sprintf("driver:%07d", i%200_000), float64(i))
+				s.Put(fmt.Sprintf("driver:%07d", i%200_000), float64(i))
 			}
 		},
 		"much deleted": func(s *Set) {
 			for i := range 200_000 {
-				s.Set(fmt.Sprintf("driver:%07d", i), float64(i))
+				s.Put(fmt.Sprintf("driver:%07d", i), float64(i))
 			}
 			s.DeleteRanks(1000, 200_000, func([]byte) {})
 		},
@@ -168,11 +168,11 @@ func BenchmarkMove(b *testing.B) {
 			names := make([]string, n)
 			for i := range names {
 				names[i] = fmt.Sprintf("driver:%07d", i)
-				s.Set(names[i], float64(uint64(i)*0x9e3779b97f4a7c15>>12))
+				s.Put(names[i], float64(uint64(i)*0x9e3779b97f4a7c15>>12))
 			}
 			b.ResetTimer()
 			for i := range b.N {
-				s.Set(names[i*7919%n], float64(uint64(i+n)*0x9e3779b97f4a7c15>>12))
+				s.Put(names[i*7919%n], float64(uint64(i+n)*0x9e3779b97f4a7c15>>12))
 			}
 		})
 	}
