@@ -49,6 +49,11 @@ var conformanceCases = []struct{ name, lines string }{
 		CLIENT GETNAME
 		CLIENT SETNAME ""
 		CLIENT GETNAME
+		HELLO 3 AUTH default x SETNAME other
+		HELLO 3 SETNAME
+		HELLO 3 SETNAME "a b"
+		HELLO AUTH default
+		CLIENT GETNAME
 		CLIENT NO-EVICT ON
 		CLIENT NO-EVICT perhaps
 		CLIENT TRACKING OFF
@@ -100,6 +105,21 @@ var conformanceCases = []struct{ name, lines string }{
 		PEXPIRE @a 0
 		EXISTS @a
 		SET @a 1
+		PEXPIRE @a 1000000 XX
+		PEXPIRE @a 1000000 NX
+		PEXPIRE @a 1500000 NX
+		PEXPIRE @a 2000000 GT
+		PEXPIRE @a 500000 LT
+		PTTL @a
+		EXPIREAT @a 4102444800 GT
+		EXPIREAT @a 4102444900 LT
+		EXPIREAT @a 4102448400 XX
+		EXPIREAT @a 4102448500 NX
+		PEXPIREAT @a 4102448400000 NX
+		PEXPIREAT @a 4102444800000 LT
+		PEXPIREAT @a 4102448400000 GT
+		PEXPIREAT @a 4102452000000 XX
+		PTTL @a
 		EXPIREAT @a 1
 		EXISTS @a
 		DEL @a @b
@@ -154,6 +174,10 @@ var conformanceCases = []struct{ name, lines string }{
 		TTL @s
 		GETEX @s PERSIST
 		TTL @s
+		GETEX @s PX 100000
+		PTTL @s
+		GETEX @s PX x
+		GETEX @s PERSIST
 		GETEX @s EX x
 		GETEX @missing EX x
 		GETEX @s EX 0
@@ -331,6 +355,7 @@ var conformanceCases = []struct{ name, lines string }{
 		ZRANGEBYSCORE @z 1 5 WITHSCORES LIMIT 0 2
 		ZRANGEBYSCORE @z 1 5 REV
 		ZREVRANGEBYSCORE @z +inf (1
+		ZREVRANGEBYSCORE @z +inf -inf WITHSCORES LIMIT 1 2
 		ZCOUNT @z 1 5
 		ZCOUNT @z (1 (5
 		ZCOUNT @z x 5
@@ -362,6 +387,7 @@ var conformanceCases = []struct{ name, lines string }{
 		GEOPOS @none a
 		GEOPOS @g
 		GEODIST @g Palermo Catania
+		GEODIST @g Palermo Catania m
 		GEODIST @g Palermo Catania km
 		GEODIST @g Palermo Catania MI
 		GEODIST @g Palermo Catania ft
@@ -374,6 +400,7 @@ var conformanceCases = []struct{ name, lines string }{
 		GEOSEARCH @g FROMLONLAT 15 37 BYRADIUS 200 km ASC
 		GEOSEARCH @g FROMLONLAT 15 37 BYRADIUS 200 km DESC WITHDIST WITHCOORD WITHHASH
 		GEOSEARCH @g FROMLONLAT 15 37 BYRADIUS 200000 m
+		GEOSEARCH @g FROMLONLAT 15 37 BYRADIUS 600000 ft ASC WITHDIST
 		GEOSEARCH @g FROMMEMBER Palermo BYBOX 400 400 km ASC WITHDIST
 		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 200 mi COUNT 1
 		GEOSEARCH @g FROMMEMBER Palermo BYRADIUS 200 mi COUNT 2 DESC
@@ -435,6 +462,7 @@ var conformanceCases = []struct{ name, lines string }{
 		XADD @x 5-5 f v g
 		XADD @x 5
 		XADD @x MAXLEN 5-5 f v
+		XADD @x MAXLEN ~ 1000 5-4 f v
 		XADD @x MAXLEN 2 5-5 f v
 		XADD @x MAXLEN = 2 6-0 f v
 		XADD @x MAXLEN -1 7-0 f v
@@ -478,6 +506,8 @@ var conformanceCases = []struct{ name, lines string }{
 		XREAD STREAMS @x >
 		XREAD FOO STREAMS @x 0
 		XREAD COUNT 1 BLOCK 1
+		XTRIM @x MAXLEN ~ 1000
+		XTRIM @x MINID ~ 0
 		XTRIM @x MAXLEN 1
 		XTRIM @x MAXLEN = 0
 		XLEN @x

@@ -105,7 +105,7 @@ ZRANGE gkey 0 -1 WITHSCORES
 DEL pkey
 EXPIRE pkey secs
 XADD key id name value [name] [value]
-XADD key MAXLEN [~] count id name value
+XADD key MAXLEN [=] count id name value
 XADD key MINID [=] id id name value
 XRANGE key xbound xbound
 XRANGE key xbound xbound COUNT count

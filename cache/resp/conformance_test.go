@@ -137,7 +137,7 @@ func (p *pair) fresh(n int) {
 }
 
 // normal shows a reply without what may differ: an order that nothing
-// promises, and milliseconds that pass.
+// promises, a client's number, and milliseconds that pass.
 func normal(args []string, r reply) string {
 	switch name := strings.ToLower(args[0]); name {
 	case "smembers", "sunion", "sinter", "sdiff":
@@ -147,6 +147,10 @@ func normal(args []string, r reply) string {
 	case "hscan", "scan":
 		if len(r.list) == 2 {
 			sortReplies(r.list[1].list, map[string]int{"hscan": 2, "scan": 1}[name])
+		}
+	case "hello":
+		if i := slices.IndexFunc(r.list, func(e reply) bool { return e.text == "id" }); i >= 0 {
+			r.list[i+1].text = "of the client"
 		}
 	case "config":
 		sortReplies(r.list, 2)
