@@ -6,6 +6,10 @@
 # `go test -fuzz` takes one target of one package at a time, so they are listed
 # first. A failing target does not keep the others from their turn; its input is
 # left under testdata/fuzz of its package, to be committed with the fix.
+#
+# Making an input smaller is bounded in tries: by default each one that reaches
+# new code may take a minute of it, in which no new ones are tried, and where
+# goroutines take turns it never ends sooner.
 set -euo pipefail
 
 if [ $# -lt 1 ]; then
@@ -13,6 +17,7 @@ if [ $# -lt 1 ]; then
 	exit 2
 fi
 fuzztime=$1
+readonly minimize=100x
 shift
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -28,7 +33,7 @@ done < <(go list -f '{{if or .TestGoFiles .XTestGoFiles}}{{.ImportPath}}{{end}}'
 for entry in "${targets[@]}"; do
 	read -r package target <<<"$entry"
 	echo "== $package $target"
-	go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" "$package" || failed+=("$package $target")
+	go test -run '^$' -fuzz "^$target\$" -fuzztime "$fuzztime" -fuzzminimizetime "$minimize" "$package" || failed+=("$package $target")
 done
 
 if [ ${#failed[@]} -gt 0 ]; then
