@@ -63,13 +63,14 @@ bench: build ## measure: Go benchmarks, then the server process as a whole
 bench-engine: ## measure the memory engine beside a redis-server that is started here (ENGINEBENCH='-lines hmget')
 	go run ./cache/enginebench $(ENGINEBENCH)
 
-# How many processes are killed while they write.
-SOAK_CYCLES ?= 300
+# How many times as often as in `make test` the long tests do what they do.
+SOAK       ?= 50
+SOAK_TESTS := ^TestKilledWhileWriting$$|^TestHitRateBesideRedis$$|^(TestEngine|TestEngineOverRESP)$$/^Linear$$|^TestConformance$$/./^Linear$$
 
 .PHONY: soak
-soak: ## kill -9 a writing engine SOAK_CYCLES times, at random moments, and look at what is left
-	HYPERLOCAL_TEST_SOAK_CYCLES=$(SOAK_CYCLES) \
-		go test -count=1 -v -timeout 1h -run '^TestKilledWhileWriting$$' ./cache/memory
+soak: ## kill -9 a writing engine some 300 times, ask porcupine about thousands of histories, follow long traces
+	HYPERLOCAL_TEST_SOAK=$(SOAK) ./scripts/services.sh run \
+		go test -count=1 -v -p 1 -timeout 1h -run '$(SOAK_TESTS)' ./cache/memory ./cache/redis ./cache/resp
 
 .PHONY: fuzz
 fuzz: ## fuzz each fuzz target for FUZZTIME

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/testenv"
 )
 
 // A linear trial lets several clients use the same keys at the same time and
@@ -45,6 +46,7 @@ const (
 	linearClients = 6
 	linearCalls   = 8 // of a client in a round
 	linearRounds  = 40
+	linearReport  = 250 // rounds until the next line about how far a long run is
 	// linearPatience bounds the search for an order, which takes milliseconds
 	// where there is one.
 	linearPatience = 20 * time.Second
@@ -53,14 +55,17 @@ const (
 // requireLinear runs a trial against a host.
 func requireLinear[S comparable](t *testing.T, h *host, trial linearTrial[S]) {
 	t.Helper()
-	overlaps := 0
-	for round := range linearRounds {
+	overlaps, rounds := 0, testenv.Soak(t, linearRounds)
+	for round := range rounds {
 		history := trial.history(t, h, round, func(ctx context.Context, c linearCall[S]) (string, error) { return c.do(ctx, h) })
 		result, _ := porcupine.CheckOperationsVerbose(trial.model(), history, linearPatience)
 		require.Equal(t, porcupine.Ok, result, "calls, replies, begin and end in ns:\n%v", describe(history))
 		overlaps += overlapping(history)
+		if done := round + 1; done%linearReport == 0 {
+			t.Logf("%d of %d rounds, %d calls that met others", done, rounds, overlaps)
+		}
 	}
-	require.Greater(t, overlaps, linearRounds*linearClients*linearCalls/4, "too few calls met each other to prove anything")
+	require.Greater(t, overlaps, rounds*linearClients*linearCalls/4, "too few calls met each other to prove anything")
 }
 
 // history runs one round: every client its calls, on keys that no other round

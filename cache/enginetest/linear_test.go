@@ -21,6 +21,7 @@ func TestLinearFaultsAreFound(t *testing.T) {
 	t.Run("a counter", func(t *testing.T) { findFaults(t, counters) })
 	t.Run("fields of a hash", func(t *testing.T) { findFaults(t, hashFields) })
 	t.Run("scores of a sorted set", func(t *testing.T) { findFaults(t, scores) })
+	t.Run("a list as a queue", func(t *testing.T) { findFaults(t, queues) })
 	t.Run("compare and set by script", func(t *testing.T) { findFaults(t, swaps) })
 	t.Run("transfer by script", func(t *testing.T) { findFaults(t, transfers) })
 }
@@ -111,12 +112,20 @@ func TestLinearFaultyEnginesAreFound(t *testing.T) {
 	t.Run("a write that is acknowledged before it is there", func(t *testing.T) {
 		requireFoundOut(t, registers, &lateEngine{Engine: Memory(t)})
 	})
+	t.Run("a score that is read before it is increased", func(t *testing.T) {
+		requireFoundOut(t, scores, tornEngine{Memory(t)})
+	})
+	t.Run("a value that two pop", func(t *testing.T) {
+		requireFoundOut(t, queues, tornEngine{Memory(t)})
+	})
 	t.Run("a script that is not atomic", func(t *testing.T) {
 		requireFoundOut(t, swaps, tornEngine{Memory(t)})
 	})
 	t.Run("none", func(t *testing.T) {
 		h := &host{Engine: Memory(t), tag: Tag(t), ctx: t.Context()}
 		requireLinear(t, h, counters)
+		requireLinear(t, h.sub(t), scores)
+		requireLinear(t, h.sub(t), queues)
 		requireLinear(t, h.sub(t), swaps)
 	})
 }
@@ -168,8 +177,28 @@ func (l *lateEngine) Set(ctx context.Context, key, value string, opt cache.SetOp
 	return true, before()
 }
 
-// tornEngine runs compareAndSet as two calls.
+// tornEngine makes two calls of what is one: of ZIncrBy, of LPop of one value,
+// and of compareAndSet.
 type tornEngine struct{ cache.Engine }
+
+func (e tornEngine) ZIncrBy(ctx context.Context, key, member string, delta float64, opt cache.ZAddOptions) (float64, bool, error) {
+	score, _, err := e.ZScore(ctx, key, member)
+	if err != nil {
+		return 0, false, err
+	}
+	runtime.Gosched()
+	_, err = e.ZAdd(ctx, key, cache.Member{Name: member, Score: score + delta})
+	return score + delta, true, err
+}
+
+func (e tornEngine) LPop(ctx context.Context, key string, _ int) ([]string, error) {
+	first, err := e.LRange(ctx, key, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	runtime.Gosched()
+	return first, e.LTrim(ctx, key, 1, -1)
+}
 
 func (e tornEngine) Run(ctx context.Context, _ *cache.Script, keys, args []string) (cache.Value, error) {
 	v, err := e.Get(ctx, keys[0])

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"testing"
 
 	"hyperlocal/cache"
@@ -16,6 +17,7 @@ func testLinear(t *testing.T, h *host) {
 	t.Run("a counter", func(t *testing.T) { requireLinear(t, h.sub(t), counters) })
 	t.Run("fields of a hash", func(t *testing.T) { requireLinear(t, h.sub(t), hashFields) })
 	t.Run("scores of a sorted set", func(t *testing.T) { requireLinear(t, h.sub(t), scores) })
+	t.Run("a list as a queue", func(t *testing.T) { requireLinear(t, h.sub(t), queues) })
 	t.Run("compare and set by script", func(t *testing.T) {
 		h.needScripts(t)
 		requireLinear(t, h.sub(t), swaps)
@@ -178,7 +180,7 @@ func (s twoScores) members() []cache.Member {
 var scores = linearTrial[twoScores]{draw: func(r *rand.Rand, keys linearKeys, n int) linearCall[twoScores] {
 	i, score := r.IntN(2), float64(n)
 	name := strconv.Itoa(i)
-	switch r.IntN(4) {
+	switch r.IntN(5) {
 	case 0, 1:
 		return linear("ZRange all",
 			func(ctx context.Context, e cache.Engine) ([]cache.Member, error) {
@@ -195,6 +197,16 @@ var scores = linearTrial[twoScores]{draw: func(r *rand.Rand, keys linearKeys, n 
 				s[i].score, s[i].ok = score, true
 				return added, s
 			})
+	case 3:
+		return linear(fmt.Sprintf("ZIncrBy %s %v", name, score),
+			func(ctx context.Context, e cache.Engine) (float64, error) {
+				sum, _, err := e.ZIncrBy(ctx, keys.a, name, score, cache.ZAddOptions{})
+				return sum, err
+			},
+			func(s twoScores) (float64, twoScores) {
+				s[i].score, s[i].ok = s[i].score+score, true
+				return s[i].score, s
+			})
 	}
 	return linear("ZRem "+name,
 		func(ctx context.Context, e cache.Engine) (int64, error) { return e.ZRem(ctx, keys.a, name) },
@@ -203,6 +215,40 @@ var scores = linearTrial[twoScores]{draw: func(r *rand.Rand, keys linearKeys, n 
 			s[i].score, s[i].ok = 0, false
 			return removed, s
 		})
+}}
+
+// queue is the values of a list, each with a comma behind it.
+type queue string
+
+func (q queue) values() []string {
+	values := strings.Split(string(q), ",")
+	return values[:len(values)-1]
+}
+
+var queues = linearTrial[queue]{draw: func(r *rand.Rand, keys linearKeys, n int) linearCall[queue] {
+	value := strconv.Itoa(n)
+	switch r.IntN(5) {
+	case 0, 1:
+		return linear("RPush "+value,
+			func(ctx context.Context, e cache.Engine) (int64, error) { return e.RPush(ctx, keys.a, value) },
+			func(q queue) (int64, queue) {
+				q += queue(value + ",")
+				return int64(len(q.values())), q
+			})
+	case 2, 3:
+		return linear("LPop 1",
+			func(ctx context.Context, e cache.Engine) ([]string, error) { return e.LPop(ctx, keys.a, 1) },
+			func(q queue) ([]string, queue) {
+				if q == "" {
+					return nil, q
+				}
+				first, rest, _ := strings.Cut(string(q), ",")
+				return []string{first}, queue(rest)
+			})
+	}
+	return linear("LRange all",
+		func(ctx context.Context, e cache.Engine) ([]string, error) { return e.LRange(ctx, keys.a, 0, -1) },
+		func(q queue) ([]string, queue) { return q.values(), q })
 }}
 
 // compareAndSet writes ARGV[2] if the key holds ARGV[1], "" being none.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"strconv"
 	"sync/atomic"
 	"testing"
@@ -55,11 +54,7 @@ type outcome struct {
 // at most two points of the hit rate less. Being better is expected of LRU,
 // since Redis's clock has steps of a second.
 func TestHitRateBesideRedis(t *testing.T) {
-	requests := 100_000
-	if os.Getenv("HYPERLOCAL_TEST_SOAK") == "1" {
-		requests *= 20
-	}
-	trace := zipfTrace(requests)
+	trace := zipfTrace(testenv.Soak(t, 100_000))
 	for _, policy := range []memory.Policy{memory.AllKeysLRU, memory.AllKeysLFU, memory.VolatileLRU, memory.VolatileTTL} {
 		t.Run(policy.String(), func(t *testing.T) {
 			theirs := redisOutcome(t, policy, trace)

@@ -16,13 +16,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/testenv"
 )
 
 // childDirEnv makes the test binary a writer on that directory.
 const childDirEnv = "HYPERLOCAL_MEMORY_CHILD_DIR"
-
-// soakCyclesEnv is how many processes `make soak` kills.
-const soakCyclesEnv = "HYPERLOCAL_TEST_SOAK_CYCLES"
 
 const (
 	killCycles  = 6
@@ -98,12 +96,7 @@ func TestKilledWhileWriting(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	cycles := killCycles
-	if s := os.Getenv(soakCyclesEnv); s != "" {
-		var err error
-		cycles, err = strconv.Atoi(s)
-		require.NoError(t, err, soakCyclesEnv)
-	}
+	cycles := testenv.Soak(t, killCycles)
 	dir := t.TempDir()
 	acked := make([]int, killWriters)
 	began, snapshots := time.Now(), make(map[uint64]bool)

@@ -6,6 +6,7 @@ package testenv
 
 import (
 	"os"
+	"strconv"
 	"testing"
 )
 
@@ -17,6 +18,22 @@ func Cassandra(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_CASSANDRA"
 
 // Chromium returns the path of a real Chromium.
 func Chromium(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_CHROMIUM") }
+
+// Soak returns how often a test is to do what it does n times in an ordinary run:
+// under `make soak`, which sets HYPERLOCAL_TEST_SOAK, so many times as often.
+func Soak(t testing.TB, n int) int {
+	t.Helper()
+	const name = "HYPERLOCAL_TEST_SOAK"
+	v := os.Getenv(name)
+	if v == "" {
+		return n
+	}
+	times, err := strconv.Atoi(v)
+	if err != nil || times < 1 {
+		t.Fatalf("%s is %q, and must be a whole number of at least 1", name, v)
+	}
+	return n * times
+}
 
 func need(t testing.TB, name string) string {
 	t.Helper()
