@@ -78,7 +78,12 @@ type Tx interface {
 	Set(key, value string, ttl time.Duration)
 
 	HGet(key, field string) Optional
+	// HMGet answers in the order of fields; many at once are cheaper than each
+	// alone, as they are with HSetAll and ZAddAll.
+	HMGet(key string, fields []string) []Optional
 	HSet(key, field, value string) (added bool)
+	// HSetAll returns how many fields are new.
+	HSetAll(key string, fields []Field) int64
 	HDel(key, field string) bool
 	HLen(key string) int64
 	HIncrBy(key, field string, delta int64) int64
@@ -86,6 +91,8 @@ type Tx interface {
 	HGetAll(key string) []Field
 
 	ZAdd(key, name string, score float64) (added bool)
+	// ZAddAll returns how many members are new.
+	ZAddAll(key string, members []Member) int64
 	ZRem(key, name string) bool
 	ZScore(key, name string) (float64, bool)
 	ZCard(key string) int64

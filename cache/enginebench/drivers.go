@@ -129,13 +129,19 @@ func fix(lat, lon float64, at int64) string {
 var move = &cache.Script{
 	Name: "enginebench.move",
 	Go: func(tx cache.Tx, keys, args []string) cache.Value {
+		places := make([]cache.Member, 0, len(args)/4)
+		seen := make([]cache.Member, 0, len(args)/4)
+		last := make([]cache.Field, 0, len(args)/4)
 		for ; len(args) >= 4; args = args[4:] {
 			score, _ := strconv.ParseFloat(args[1], 64) // prepared as numbers
-			seen, _ := strconv.ParseFloat(args[2], 64)
-			tx.ZAdd(keys[0], args[0], score)
-			tx.ZAdd(keys[1], args[0], seen)
-			tx.HSet(keys[2], args[0], args[3])
+			at, _ := strconv.ParseFloat(args[2], 64)
+			places = append(places, cache.Member{Name: args[0], Score: score})
+			seen = append(seen, cache.Member{Name: args[0], Score: at})
+			last = append(last, cache.Field{Name: args[0], Value: args[3]})
 		}
+		tx.ZAddAll(keys[0], places)
+		tx.ZAddAll(keys[1], seen)
+		tx.HSetAll(keys[2], last)
 		return cache.Value{}
 	},
 }

@@ -2,6 +2,7 @@ package enginetest
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,6 +32,8 @@ while i <= #ARGV do
 		reply = #reply / 2
 	elseif reply == false then
 		reply = '(nil)'
+	elseif name == 'HMGET' then
+		for j = 1, #reply do reply[j] = reply[j] or '(nil)' end
 	elseif type(reply) == 'table' and reply.ok then
 		reply = reply.ok
 	elseif type(reply) == 'number' and math.abs(reply) >= 2^53 then
@@ -87,8 +90,22 @@ var interpret = map[string]func(tx cache.Tx, a []string) cache.Value{
 	"HGET": func(tx cache.Tx, a []string) cache.Value {
 		return orNil(tx.HGet(a[0], a[1]))
 	},
+	"HMGET": func(tx cache.Tx, a []string) cache.Value {
+		values := []cache.Value{}
+		for _, v := range tx.HMGet(a[0], a[1:]) {
+			values = append(values, orNil(v))
+		}
+		return cache.List(values...)
+	},
 	"HSET": func(tx cache.Tx, a []string) cache.Value {
-		return flag(tx.HSet(a[0], a[1], a[2]))
+		if len(a) == 3 {
+			return flag(tx.HSet(a[0], a[1], a[2]))
+		}
+		var fields []cache.Field
+		for pair := range slices.Chunk(a[1:], 2) {
+			fields = append(fields, cache.Field{Name: pair[0], Value: pair[1]})
+		}
+		return cache.Int(tx.HSetAll(a[0], fields))
 	},
 	"HDEL": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.HDel(a[0], a[1]))
@@ -107,7 +124,14 @@ var interpret = map[string]func(tx cache.Tx, a []string) cache.Value{
 		return cache.Int(int64(len(tx.HGetAll(a[0]))))
 	},
 	"ZADD": func(tx cache.Tx, a []string) cache.Value {
-		return flag(tx.ZAdd(a[0], a[2], float(a[1])))
+		if len(a) == 3 {
+			return flag(tx.ZAdd(a[0], a[2], float(a[1])))
+		}
+		var members []cache.Member
+		for pair := range slices.Chunk(a[1:], 2) {
+			members = append(members, cache.Member{Score: float(pair[0]), Name: pair[1]})
+		}
+		return cache.Int(tx.ZAddAll(a[0], members))
 	},
 	"ZREM": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.ZRem(a[0], a[1]))

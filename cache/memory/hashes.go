@@ -96,11 +96,7 @@ func (u *unit) hset(key string, fields []cache.Field) (added int64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for _, f := range fields {
-		if h.Set(f.Name, f.Value) {
-			added++
-		}
-	}
+	added = h.SetMany(fields)
 	if u.records() {
 		u.effects.fields(opHSet, key, fields)
 	}

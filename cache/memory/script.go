@@ -123,6 +123,14 @@ func (t *tx) HGet(key, field string) cache.Optional {
 	return do(t, key, func(u *unit) (cache.Optional, error) { return u.hget(key, field) })
 }
 
+func (t *tx) HMGet(key string, fields []string) []cache.Optional {
+	return do(t, key, func(u *unit) ([]cache.Optional, error) { return u.hmget(key, fields) })
+}
+
+func (t *tx) HSetAll(key string, fields []cache.Field) int64 {
+	return do(t, key, func(u *unit) (int64, error) { return u.hset(key, fields) })
+}
+
 func (t *tx) HSet(key, field, value string) bool {
 	return do(t, key, func(u *unit) (int64, error) {
 		return u.hset(key, []cache.Field{{Name: field, Value: value}})
@@ -149,6 +157,10 @@ func (t *tx) ZAdd(key, name string, score float64) bool {
 	return do(t, key, func(u *unit) (int64, error) {
 		return u.zadd(key, []cache.Member{{Name: name, Score: score}})
 	}) > 0
+}
+
+func (t *tx) ZAddAll(key string, members []cache.Member) int64 {
+	return do(t, key, func(u *unit) (int64, error) { return u.zadd(key, members) })
 }
 
 func (t *tx) ZRem(key, name string) bool {

@@ -58,11 +58,7 @@ func (u *unit) zadd(key string, members []cache.Member) (added int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	for _, m := range members {
-		if z.Put(m.Name, m.Score) {
-			added++
-		}
-	}
+	added = z.PutMany(members)
 	if u.records() {
 		u.effects.members(key, members)
 	}

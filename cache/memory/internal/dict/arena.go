@@ -42,6 +42,8 @@ const (
 	maxName  = 255
 	maxEntry = 2048 // bytes of an entry that lies in a chunk
 
+	firstRef = 1 // where the first entry was put
+
 	classTall = 255 // an entry in tall
 	classFree = 254
 

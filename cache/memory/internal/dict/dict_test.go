@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"hyperlocal/cache"
 )
 
 func contents(d *Dict) map[string]string {
@@ -35,6 +37,15 @@ func TestModel(t *testing.T) {
 				_, there := model[name]
 				require.Equal(t, !there, d.Set(name, value))
 				model[name] = value
+			},
+			"set many": func(t *rapid.T) {
+				fields := make([]cache.Field, rapid.IntRange(0, 150).Draw(t, "fields"))
+				before := len(model)
+				for i := range fields {
+					fields[i] = cache.Field{Name: names.Draw(t, "name"), Value: values.Draw(t, "value")}
+					model[fields[i].Name] = fields[i].Value
+				}
+				require.EqualValues(t, len(model)-before, d.SetMany(fields))
 			},
 			"delete": func(t *rapid.T) {
 				name := names.Draw(t, "name")

@@ -2,25 +2,28 @@ package dict
 
 import "hyperlocal/cache"
 
-// manyAtOnce is how many lookups GetMany overlaps.
-const manyAtOnce = 64
+// A lookup waits for memory twice, for its slot and for its entry. Where several
+// names are looked up, all slots are touched before the first is looked at, and
+// all entries before the first name is compared, with no branch in between that a
+// processor could guess wrong: so the waits overlap.
+
+// atOnce is how many lookups overlap.
+const atOnce = 64
 
 // GetMany answers in the order of names. The values are copies that share one
 // allocation.
-//
-// A lookup waits for memory twice, for its slot and for its entry. Here all slots
-// are asked for before the first entry, and all entries before the first name is
-// compared, so that the waits overlap.
 func (d *Dict) GetMany(names []string) []cache.Optional {
 	values := make([]cache.Optional, len(names))
 	if d.n == 0 {
 		return values
 	}
 	refs := make([]Ref, len(names))
+	d.FindMany(names, refs)
 	total := 0
-	for i := 0; i < len(names); i += manyAtOnce {
-		end := min(len(names), i+manyAtOnce)
-		total += d.findMany(names[i:end], refs[i:end])
+	for _, ref := range refs {
+		if ref != 0 {
+			total += len(d.arena.value(ref))
+		}
 	}
 	buf := make([]byte, 0, total)
 	for i, ref := range refs {
@@ -34,19 +37,53 @@ func (d *Dict) GetMany(names []string) []cache.Optional {
 	return values
 }
 
-// findMany finds at most manyAtOnce names and returns the bytes of their values.
-func (d *Dict) findMany(names []string, refs []Ref) (total int) {
-	if len(d.table) == 0 {
-		for i, name := range names {
-			if refs[i] = d.findFew(name); refs[i] != 0 {
-				total += len(d.arena.value(refs[i]))
+// SetMany sets fields in their order and returns how many are new.
+func (d *Dict) SetMany(fields []cache.Field) (added int64) {
+	var names [atOnce]string
+	var refs [atOnce]Ref
+	for len(fields) > 0 {
+		n := min(len(fields), atOnce)
+		for i, f := range fields[:n] {
+			names[i] = f.Name
+		}
+		d.FindMany(names[:n], refs[:n])
+		moved := false // and the refs are no longer good
+		for i, f := range fields[:n] {
+			if !moved && refs[i] != 0 && d.arena.overwrite(refs[i], f.Value) {
+				continue
+			}
+			moved = true
+			if d.Set(f.Name, f.Value) {
+				added++
 			}
 		}
-		return total
+		fields = fields[n:]
 	}
-	var hashes [manyAtOnce]uint32
+	return added
+}
+
+// FindMany is [Dict.Find] of each name.
+func (d *Dict) FindMany(names []string, refs []Ref) {
+	for len(names) > atOnce {
+		d.findMany(names[:atOnce], refs[:atOnce])
+		names, refs = names[atOnce:], refs[atOnce:]
+	}
+	d.findMany(names, refs)
+}
+
+// findMany is FindMany of at most atOnce names.
+func (d *Dict) findMany(names []string, refs []Ref) {
+	if len(d.table) == 0 {
+		for i, name := range names {
+			refs[i] = d.findFew(name)
+		}
+		return
+	}
+	var hashes [atOnce]uint32
+	var touched Ref
 	for i, name := range names {
 		hashes[i] = hashOf(name)
+		touched ^= d.table[d.home(hashes[i])].ref
 	}
 	for i := range names {
 		// The first slot with the hash: nearly always the entry looked for.
@@ -58,23 +95,18 @@ func (d *Dict) findMany(names []string, refs []Ref) (total int) {
 		}
 		refs[i] = d.table[p].ref
 	}
-	// Their lengths tell most strangers, and bring the entries into the cache.
-	var lengths [manyAtOnce]uint8
-	for i, ref := range refs {
-		if ref != 0 {
-			lengths[i] = d.arena.at(ref)[1]
-		}
+	for _, ref := range refs {
+		touched ^= Ref(d.arena.at(max(ref, firstRef))[0])
 	}
+	keepLoads(touched)
 	for i, name := range names {
-		if refs[i] == 0 {
-			continue
-		}
-		if lengths[i] != uint8(len(name)) || string(d.arena.name(refs[i])) != name {
+		if refs[i] != 0 && string(d.arena.name(refs[i])) != name {
 			refs[i] = d.findHashed(hashes[i], name)
 		}
-		if refs[i] != 0 {
-			total += len(d.arena.value(refs[i]))
-		}
 	}
-	return total
 }
+
+// keepLoads makes the compiler believe that what was loaded is used.
+//
+//go:noinline
+func keepLoads(Ref) {}

@@ -8,7 +8,7 @@ func (s *Set) Rank(name string) (rank int, ok bool) {
 	if ref == 0 {
 		return 0, false
 	}
-	return s.index.rank(s.place(s.scoreOf(ref), name)), true
+	return s.index.rank(s.locate(ref, s.scoreOf(ref))), true
 }
 
 // CountBelow is the number of members with less than this score, or with at
@@ -29,7 +29,7 @@ func (s *Set) Ascend(from, to int, fn func(name []byte, score float64) bool) {
 	}
 	x := &s.index
 	for p := x.at(from); from < to; p, from = x.next(p), from+1 {
-		if !s.give(p, fn) {
+		if !s.show(p, fn) {
 			return
 		}
 	}
@@ -44,13 +44,13 @@ func (s *Set) Descend(from, to int, fn func(name []byte, score float64) bool) {
 	}
 	x := &s.index
 	for p := x.at(s.Len() - 1 - from); ; p = x.prev(p) {
-		if from++; !s.give(p, fn) || from >= to {
+		if from++; !s.show(p, fn) || from >= to {
 			return
 		}
 	}
 }
 
-func (s *Set) give(p pos, fn func(name []byte, score float64) bool) bool {
+func (s *Set) show(p pos, fn func(name []byte, score float64) bool) bool {
 	b := s.index.blocks[p.block]
 	return fn(s.members.Name(b.refs[p.i]), b.scores[p.i])
 }

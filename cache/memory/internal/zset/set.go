@@ -14,6 +14,7 @@ package zset
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"unsafe"
 
 	"hyperlocal/cache/memory/internal/dict"
@@ -52,10 +53,7 @@ func decode(value []byte) float64 {
 // be NaN.
 func (s *Set) Put(name string, score float64) (added bool) {
 	if ref := s.members.Find(name); ref != 0 {
-		if old := s.scoreOf(ref); old != score {
-			s.move(ref, name, old, score)
-			binary.LittleEndian.PutUint64(s.members.Value(ref), math.Float64bits(score))
-		}
+		s.give(ref, name, score)
 		return false
 	}
 	var value [8]byte
@@ -63,6 +61,14 @@ func (s *Set) Put(name string, score float64) (added bool) {
 	ref, _ := s.members.Put(name, unsafe.String(&value[0], len(value)))
 	s.insert(ref, name, score)
 	return true
+}
+
+// give puts an entry at another score.
+func (s *Set) give(ref dict.Ref, name string, score float64) {
+	if old := s.scoreOf(ref); old != score {
+		s.move(ref, name, old, score)
+		binary.LittleEndian.PutUint64(s.members.Value(ref), math.Float64bits(score))
+	}
 }
 
 // insert puts an entry where it belongs.
@@ -79,7 +85,7 @@ func (s *Set) insert(ref dict.Ref, name string, score float64) {
 // it does for small steps.
 func (s *Set) move(ref dict.Ref, name string, old, score float64) {
 	x := &s.index
-	p := s.place(old, name)
+	p := s.locate(ref, old)
 	b := x.blocks[p.block]
 	if p.i > 0 && p.i < x.count(p.block)-1 && b.scores[p.i-1] < score && score < b.scores[p.i+1] {
 		b.scores[p.i] = score
@@ -95,7 +101,7 @@ func (s *Set) Delete(name string) bool {
 	if ref == 0 {
 		return false
 	}
-	s.index.remove(s.place(s.scoreOf(ref), name))
+	s.index.remove(s.locate(ref, s.scoreOf(ref)))
 	s.members.Delete(name)
 	s.tidy()
 	return true
@@ -133,6 +139,31 @@ func (s *Set) DeleteRanks(from, to int, fn func(name []byte)) int {
 	return len(names)
 }
 
+// maxWalk is how many entries of the same score are looked at for one of them.
+// Comparing names instead takes a logarithm of steps, each of which waits for
+// memory elsewhere.
+const maxWalk = 4 * blockCap
+
+// locate is where an entry with its score is.
+func (s *Set) locate(ref dict.Ref, score float64) pos {
+	x := &s.index
+	p := x.from(score)
+	for i, walked := p.block, 0; walked < maxWalk && i < len(x.blocks); i++ {
+		from, n := 0, x.count(i)
+		if i == p.block {
+			from = p.i
+		}
+		if j := slices.Index(x.blocks[i].refs[from:n], ref); j >= 0 {
+			return pos{i, from + j}
+		}
+		if x.tops[i] > score {
+			break
+		}
+		walked += n - from
+	}
+	return s.place(score, s.nameOf(ref))
+}
+
 // place is where (score, name) is or would be.
 func (s *Set) place(score float64, name string) pos {
 	x := &s.index
@@ -156,7 +187,10 @@ func (s *Set) place(score float64, name string) pos {
 	return pos{p.block, lo}
 }
 
-func (s *Set) nameAt(p pos) string {
-	name := s.members.Name(s.index.blocks[p.block].refs[p.i])
+func (s *Set) nameAt(p pos) string { return s.nameOf(s.index.blocks[p.block].refs[p.i]) }
+
+// nameOf is a view of a name.
+func (s *Set) nameOf(ref dict.Ref) string {
+	name := s.members.Name(ref)
 	return unsafe.String(unsafe.SliceData(name), len(name))
 }

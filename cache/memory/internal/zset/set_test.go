@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"hyperlocal/cache"
 	"hyperlocal/cache/memory/internal/dict"
 )
 
@@ -56,6 +57,15 @@ func TestModel(t *testing.T) {
 					require.Equal(t, !there, s.Put(name, score))
 					model[name] = score
 				}
+			},
+			"put many": func(t *rapid.T) {
+				members := make([]cache.Member, rapid.IntRange(0, 200).Draw(t, "members"))
+				before := len(model)
+				for i := range members {
+					members[i] = cache.Member{Name: names.Draw(t, "name"), Score: scores.Draw(t, "score")}
+					model[members[i].Name] = members[i].Score
+				}
+				require.EqualValues(t, len(model)-before, s.PutMany(members))
 			},
 			"delete": func(t *rapid.T) {
 				for range rapid.IntRange(1, 100).Draw(t, "times") {
