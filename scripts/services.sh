@@ -1,25 +1,35 @@
 #!/usr/bin/env bash
-# The real services that the test suites talk to: a Redis server, a Cassandra
-# node and a Chromium. Run without arguments for the list of verbs.
+# The real services that the test suites talk to: a Redis server, a Valkey
+# server, a Sentinel set, a Cluster, a Cassandra node and a Chromium. Run without
+# arguments for the list of verbs.
 #
 # Works on a Debian-like machine, as root or with sudo: what is missing is
-# installed (apt for the programs, Maven for Cassandra's jars). Everything that
-# runs listens on 127.0.0.1 on a port of its own and keeps its files under
-# .services/, so nothing of the machine's own is touched:
+# installed (apt for the programs, Maven for Cassandra's jars, pip for Valkey).
+# Everything that runs listens on 127.0.0.1 on a port of its own and keeps its
+# files under .services/, so nothing of the machine's own is touched. A service
+# is one process, or several that belong together (scripts/redis-sets.sh):
 #
 #   .services/env             what a test needs to know; source it
-#   .services/NAME.pid        pid and start time of a service that we started
+#   .services/NAME.pid        pid and start time of a process that we started
 #   .services/NAME.log        its output
 #   .services/NAME.port       its port
-#   .services/redis/, cassandra/   their data, and Cassandra's jars
+#   .services/redis/ …        their data, Cassandra's jars, Valkey's program
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=$root/.services
 address=127.0.0.1
-services=(redis cassandra)
+services=(redis valkey sentinel cluster cassandra)
+# The services of several processes, the one that stands for it first.
+declare -A members_of=(
+	[sentinel]="sentinel-1 sentinel-2 sentinel-3 primary replica-1 replica-2"
+	[cluster]="cluster-1 cluster-2 cluster-3 cluster-4 cluster-5 cluster-6"
+)
 
 redis_base_port=17379
+valkey_base_port=17479
+sentinel_base_port=17500
+cluster_base_port=17600
 cassandra_base_port=19042
 cassandra_base_storage_port=17000
 cassandra_base_jmx_port=17199
@@ -27,7 +37,7 @@ cassandra_heap=768M
 
 # How many seconds a service may take to answer. Cassandra needs 5-10 s on an idle
 # machine and several times that beside a busy compiler.
-declare -A patience_of=([redis]=20 [cassandra]=180)
+declare -A patience_of=([redis]=20 [valkey]=20 [sentinel]=60 [cluster]=60 [cassandra]=180)
 
 usage() {
 	cat <<-'USAGE'
@@ -63,12 +73,33 @@ start_time() {
 	echo "${20}"
 }
 
-# running NAME prints the pid of a service if it is the very process we started.
+# running NAME prints the pid of a process if it is the very one we started.
 running() {
 	local pid started
 	read -r pid started 2>/dev/null <"$dir/$1.pid" || return 1
 	[ "$(start_time "$pid")" = "$started" ] || return 1
 	echo "$pid"
+}
+
+# members SERVICE prints the names of its processes.
+members() { echo "${members_of[$1]:-$1}"; }
+
+# all_run SERVICE prints the pids of a service all of whose processes run.
+all_run() {
+	local name pids=()
+	for name in $(members "$1"); do
+		pids+=("$(running "$name")") || return 1
+	done
+	echo "${pids[*]}"
+}
+
+# any_runs SERVICE tells whether anything is left of a service.
+any_runs() {
+	local name
+	for name in $(members "$1"); do
+		! running "$name" >/dev/null || return 0
+	done
+	return 1
 }
 
 # launch NAME CMD... starts a service in a session of its own, out of reach of
@@ -81,8 +112,16 @@ launch() {
 	echo "$pid $(start_time "$pid")" >"$dir/$name.pid"
 }
 
-# stop NAME ends a service politely, and after 20 s by force.
+# stop SERVICE ends its processes.
 stop() {
+	local name
+	for name in $(members "$1"); do
+		stop_process "$name"
+	done
+}
+
+# stop_process NAME ends a process politely, and after 20 s by force.
+stop_process() {
 	local name=$1 pid deadline=$((SECONDS + 20))
 	if pid=$(running "$name"); then
 		say "$name: ending process $pid"
@@ -99,30 +138,42 @@ stop() {
 	rm -f "$dir/$name.pid" "$dir/$name.port"
 }
 
-# await NAME SECONDS waits until a service answers; if it ends or takes too long
-# the tail of its log is shown.
+# await SERVICE SECONDS waits until a service answers; if it ends or takes too
+# long the tail of its log is shown.
 await() {
 	local name=$1 begin=$SECONDS
 	until "${name}_answers" >/dev/null 2>&1; do
-		if ! running "$name" >/dev/null; then
+		if ! all_run "$name" >/dev/null; then
 			fail_with_log "$name" "ended while starting"
 		elif [ $((SECONDS - begin)) -ge "$2" ]; then
 			fail_with_log "$name" "did not answer within $2 s"
 		fi
 		sleep 0.3
 	done
-	say "$name: answers on $address:$(port_of "$name") after $((SECONDS - begin)) s"
+	say "$name: answers on $(addresses "$name") after $((SECONDS - begin)) s"
 }
 
 fail_with_log() {
-	say "$1 $2; the end of $dir/$1.log:"
-	tail -n 40 "$dir/$1.log" | sed 's/^/    /' >&2
+	local name
+	for name in $(members "$1"); do
+		say "$1 $2; the end of $dir/$name.log:"
+		tail -n 40 "$dir/$name.log" | sed 's/^/    /' >&2
+	done
 	exit 1
 }
 
 # --- Ports -------------------------------------------------------------------
 
 port_of() { cat "$dir/$1.port"; }
+
+# addresses SERVICE prints where its processes listen, with commas between.
+addresses() {
+	local name list=
+	for name in $(members "$1"); do
+		list+=,$address:$(port_of "$name")
+	done
+	echo "${list#,}"
+}
 
 # free_port BASE prints the first port from BASE on where nobody listens.
 free_port() {
@@ -163,6 +214,7 @@ missing_packages() {
 	chromium_path >/dev/null || echo chromium
 	java_17 >/dev/null || echo openjdk-17-jre-headless
 	command -v mvn >/dev/null || echo maven
+	valkey_path >/dev/null || python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
 	# The race detector is linked in by a C compiler.
 	command -v "${CC:-gcc}" >/dev/null || echo gcc libc6-dev
 }
@@ -245,23 +297,13 @@ install_everything() {
 		wait "$job" || status=1
 	done
 	[ "$status" -eq 0 ] || die "not everything could be installed"
+	fetch_valkey
 }
 
 # --- The services ------------------------------------------------------------
 
-redis_start() {
-	local port
-	port=$(free_port "$redis_base_port")
-	rm -rf "$dir/redis"
-	mkdir -p "$dir/redis"
-	launch redis redis-server --bind "$address" --port "$port" --dir "$dir/redis" \
-		--daemonize no --save '' --appendonly no
-	echo "$port" >"$dir/redis.port"
-}
-
-redis_answers() {
-	[ "$(timeout 2 redis-cli -h "$address" -p "$(port_of redis)" PING)" = PONG ]
-}
+# shellcheck source=scripts/redis-sets.sh
+. "$root/scripts/redis-sets.sh"
 
 cassandra_start() {
 	local port java
@@ -279,7 +321,7 @@ cassandra_answers() {
 	"$dir/cqlping" "$address:$(port_of cassandra)"
 }
 
-answers() { running "$1" >/dev/null && "${1}_answers" >/dev/null 2>&1; }
+answers() { all_run "$1" >/dev/null && "${1}_answers" >/dev/null 2>&1; }
 
 all_answer() {
 	local name
@@ -314,7 +356,7 @@ up() {
 		else
 			stop "$name"
 			"${name}_start"
-			say "$name: started as process $(cut -d ' ' -f 1 "$dir/$name.pid")"
+			say "$name: started as process $(all_run "$name" || echo "that ended")"
 		fi
 	done
 	for name in "${services[@]}"; do
@@ -322,6 +364,10 @@ up() {
 	done
 	cat >"$dir/env" <<-ENV
 		export HYPERLOCAL_TEST_REDIS=$address:$(port_of redis)
+		export HYPERLOCAL_TEST_VALKEY=$address:$(port_of valkey)
+		export HYPERLOCAL_TEST_VALKEY_SERVER=$(valkey_path)
+		export HYPERLOCAL_TEST_SENTINEL=$(sentinel_url)
+		export HYPERLOCAL_TEST_CLUSTER=$(addresses cluster)
 		export HYPERLOCAL_TEST_CASSANDRA=$address:$(port_of cassandra)
 		export HYPERLOCAL_TEST_CHROMIUM=$(chromium_path)
 		export HYPERLOCAL_TEST_REQUIRE=1
@@ -344,9 +390,9 @@ status() {
 	local name
 	for name in "${services[@]}"; do
 		if answers "$name"; then
-			say "$name: process $(running "$name") answers on $address:$(port_of "$name")"
-		elif running "$name" >/dev/null; then
-			say "$name: process $(running "$name") does not answer"
+			say "$name: process $(all_run "$name") answers on $(addresses "$name")"
+		elif any_runs "$name"; then
+			say "$name: runs, at least in part, but does not answer"
 		else
 			say "$name: not running"
 		fi

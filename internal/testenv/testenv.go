@@ -13,6 +13,16 @@ import (
 // Redis returns the host:port of a real redis-server.
 func Redis(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_REDIS") }
 
+// Valkey returns the host:port of a real valkey-server.
+func Valkey(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_VALKEY") }
+
+// Sentinel returns what follows redis-sentinel:// in the URL of a real set: its
+// three sentinels and the primary's name.
+func Sentinel(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_SENTINEL") }
+
+// Cluster returns the nodes of a real Cluster, with commas between.
+func Cluster(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_CLUSTER") }
+
 // Cassandra returns the host:port of a real Cassandra node.
 func Cassandra(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_CASSANDRA") }
 
