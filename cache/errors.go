@@ -9,7 +9,7 @@ var (
 	ErrNotInteger   = errors.New("value is not a 64-bit integer or would overflow")
 	ErrInvalidPlace = errors.New("latitude or longitude out of range")
 	ErrStreamID     = errors.New("stream id is malformed or not greater than the last")
-	ErrCrossSlot    = errors.New("keys of a script do not share one hash tag")
+	ErrCrossSlot    = errors.New("keys do not share one hash tag")
 	ErrOutOfMemory  = errors.New("engine's memory limit reached")
 	ErrSyntax       = errors.New("options exclude each other or are out of range")
 	ErrScoreNaN     = errors.New("score is not a number")

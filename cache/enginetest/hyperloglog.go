@@ -55,6 +55,12 @@ func testHyperLogLogs(t *testing.T, h *host) {
 		x, y, far := h.key("x"), h.key("y"), h.sub(t).key("far")
 		must(h.PFAdd(h.ctx, x, numbers(0, 600)...))(t)
 		must(h.PFAdd(h.ctx, y, numbers(300, 900)...))(t)
+		if h.OneTag {
+			_, err := h.PFCount(h.ctx, x, far)
+			require.ErrorIs(t, err, cache.ErrCrossSlot)
+			require.ErrorIs(t, h.PFMerge(h.ctx, x, far), cache.ErrCrossSlot)
+			far = h.key("near")
+		}
 		must(h.PFAdd(h.ctx, far, numbers(900, 1000)...))(t)
 		together := must(h.PFCount(h.ctx, x, y, none, x, far))(t)
 		require.InEpsilon(t, 1000, together, 0.05)

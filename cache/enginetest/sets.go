@@ -1,10 +1,13 @@
 package enginetest
 
 import (
+	"context"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"hyperlocal/cache"
 )
 
 func testSets(t *testing.T, h *host) {
@@ -55,10 +58,17 @@ func testSets(t *testing.T, h *host) {
 		far := h.sub(t).key("far")
 		must(h.SAdd(h.ctx, k, "a", "b"))(t)
 		must(h.SAdd(h.ctx, far, "b", "c"))(t)
+		defer func() { must(h.Del(h.ctx, far))(t) }()
+		if h.OneTag {
+			for _, combine := range []func(context.Context, ...string) ([]string, error){h.SUnion, h.SInter, h.SDiff} {
+				_, err := combine(h.ctx, k, far)
+				require.ErrorIs(t, err, cache.ErrCrossSlot)
+			}
+			return
+		}
 		require.ElementsMatch(t, []string{"a", "b", "c"}, must(h.SUnion(h.ctx, far, k))(t))
 		require.ElementsMatch(t, []string{"b"}, must(h.SInter(h.ctx, k, far))(t))
 		require.ElementsMatch(t, []string{"c"}, must(h.SDiff(h.ctx, far, k))(t))
-		must(h.Del(h.ctx, far))(t)
 	})
 	t.Run("large", func(t *testing.T) {
 		large := h.key("large")

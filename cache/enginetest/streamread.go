@@ -42,6 +42,10 @@ func testStreamRead(t *testing.T, h *host) {
 	found := must(h.XRead(h.ctx, 1, time.Hour, from(a, "0")...))(t)
 	require.Equal(t, fields("id", "1-1", "z", "", "id", "again"), found[0].Entries[0].Fields, "what is there is not waited for")
 
+	if h.OneTag {
+		_, err := h.XRead(h.ctx, 0, time.Hour, from(a, "0", h.sub(t).key("far"), "0")...)
+		require.ErrorIs(t, err, cache.ErrCrossSlot)
+	}
 	for _, id := range []string{"", "x", "-", "+", "*", "(1-1", "1-", ">"} {
 		_, err := h.XRead(h.ctx, 0, time.Hour, from(a, id)...)
 		require.Error(t, err, "%q", id)

@@ -18,6 +18,9 @@ type Features struct {
 	// SubscriptionBuffer is how many unread messages a subscription keeps at
 	// most before it drops some. Small is quicker to fill.
 	SubscriptionBuffer int
+	// OneTag says that the host refuses every operation on keys of several tags,
+	// except those that the contract lets it split: a Cluster does.
+	OneTag bool
 	// NoScripts says that the host runs no scripts: the groups Scripts,
 	// ScriptErrors and RunAll, and what else needs one, are left out. A host
 	// that stands behind a wire on which no Lua is understood is such a one.

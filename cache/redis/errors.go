@@ -35,6 +35,7 @@ var refusals = []struct {
 
 	{"invalid longitude,latitude", cache.ErrInvalidPlace},
 	{"could not decode requested zset member", cache.ErrNoMember},
+	{"member ", cache.ErrNoMember}, // Valkey: member x does not exist
 
 	{"XX and NX options", cache.ErrSyntax},
 	{"GT, LT, and/or NX options", cache.ErrSyntax},
@@ -66,6 +67,9 @@ var refusals = []struct {
 	{"TRYAGAIN", cache.ErrUnavailable},
 	{"MISCONF", cache.ErrUnavailable},
 	{"NOREPLICAS", cache.ErrUnavailable},
+	{"UNBLOCKED", cache.ErrUnavailable}, // a primary became a replica
+	{"MOVED", cache.ErrUnavailable},     // a slot moved for longer than the call had time
+	{"ASK", cache.ErrUnavailable},
 	{"max number of clients", cache.ErrUnavailable},
 }
 
@@ -92,6 +96,8 @@ func verdictOn(err error) error {
 		return nil
 	}
 	switch {
+	case errors.Is(err, errUnconfirmed):
+		return cache.ErrNotDurable
 	case errors.Is(err, context.Canceled):
 		return nil // the caller went away; that says nothing about the server
 	case rueidis.IsParseErr(err), errors.Is(err, errReply):

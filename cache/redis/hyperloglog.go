@@ -1,6 +1,9 @@
 package redis
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // PFAdd implements cache.HyperLogLogs.
 func (e *Engine) PFAdd(ctx context.Context, key string, elements ...string) (bool, error) {
@@ -13,11 +16,17 @@ func (e *Engine) PFCount(ctx context.Context, keys ...string) (int64, error) {
 	if len(keys) == 0 {
 		return 0, nil
 	}
+	if err := e.oneSlot("PFCOUNT", keys...); err != nil {
+		return 0, err
+	}
 	n, err := e.do(ctx, e.client.B().Pfcount().Key(keys...).Build()).ToInt64()
 	return n, fail("PFCOUNT", keys[0], err)
 }
 
 // PFMerge implements cache.HyperLogLogs.
 func (e *Engine) PFMerge(ctx context.Context, dest string, sources ...string) error {
+	if err := e.oneSlot("PFMERGE", append(slices.Clip(sources), dest)...); err != nil {
+		return err
+	}
 	return fail("PFMERGE", dest, e.do(ctx, e.client.B().Pfmerge().Destkey(dest).Sourcekey(sources...).Build()).Error())
 }

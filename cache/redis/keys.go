@@ -73,6 +73,17 @@ func (e *Engine) parts(keys []string) []part {
 	return parts
 }
 
+// oneSlot refuses what a Cluster cannot do: one command on keys of several tags.
+func (e *Engine) oneSlot(op string, keys ...string) error {
+	if !e.cluster {
+		return nil
+	}
+	if _, err := cache.OneTag(keys); err != nil {
+		return refuse(op, first(keys), err)
+	}
+	return nil
+}
+
 // Expire implements cache.Keys, to the millisecond, rounded up.
 func (e *Engine) Expire(ctx context.Context, key string, ttl time.Duration, when cache.ExpireCondition) (bool, error) {
 	return e.expire(ctx, "PEXPIRE", key, wholeMillis(ttl), when)
@@ -130,42 +141,6 @@ func (e *Engine) TTL(ctx context.Context, key string) (time.Duration, error) {
 // Type implements cache.Keys.
 func (e *Engine) Type(ctx context.Context, key string) (string, error) {
 	return text("TYPE", key, e.do(ctx, e.client.B().Type().Key(key).Build()))
-}
-
-// Scan implements cache.Keys. The cursor is the server's, "0" being "".
-func (e *Engine) Scan(ctx context.Context, cursor, match string, count int) ([]string, string, error) {
-	at, err := parseCursor(cursor)
-	if err != nil {
-		return nil, "", refuse("SCAN", cursor, err)
-	}
-	scan := e.client.B().Scan().Cursor(at).Match(anyIfEmpty(match))
-	cmd := scan.Build
-	if count > 0 {
-		cmd = scan.Count(int64(count)).Build
-	}
-	page, err := e.do(ctx, cmd()).AsScanEntry()
-	if err != nil {
-		return nil, "", fail("SCAN", match, err)
-	}
-	return page.Elements, formatCursor(page.Cursor), nil
-}
-
-func parseCursor(cursor string) (uint64, error) {
-	if cursor == "" {
-		return 0, nil
-	}
-	at, err := strconv.ParseUint(cursor, 10, 64)
-	if err != nil {
-		return 0, errCursor
-	}
-	return at, nil
-}
-
-func formatCursor(at uint64) string {
-	if at == 0 {
-		return ""
-	}
-	return strconv.FormatUint(at, 10)
 }
 
 // anyIfEmpty is a pattern as the server understands it, to whom "" is no key.

@@ -9,12 +9,12 @@ import (
 
 func TestParts(t *testing.T) {
 	keys := []string{"{a}1", "{b}1", "{a}2", "c", "{b}1"}
-	require.Equal(t, []part{{keys: keys}}, (&Engine{}).parts(keys), "one server takes all keys at once")
+	require.Equal(t, []part{{keys: keys}}, (&Engine{shared: &shared{}}).parts(keys), "one server takes all keys at once")
 	require.Equal(t, []part{
 		{keys: []string{"{a}1", "{a}2"}, index: []int{0, 2}},
 		{keys: []string{"{b}1", "{b}1"}, index: []int{1, 4}},
 		{keys: []string{"c"}, index: []int{3}},
-	}, (&Engine{cluster: true}).parts(keys))
+	}, (&Engine{shared: &shared{cluster: true}}).parts(keys))
 }
 
 func TestWholeMillis(t *testing.T) {

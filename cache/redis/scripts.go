@@ -135,8 +135,19 @@ func (e *Engine) runInOrder(ctx context.Context, calls []cache.Call, sent []int,
 		taught[w] = true
 		cmds[j] = e.bySource(calls[i])
 	}
+	var forgotten []int
+	var sources []rueidis.Completed
 	for j, reply := range e.sendAll(ctx, cmds) {
-		results[sent[j]] = result(calls[sent[j]], reply)
+		i := sent[j]
+		if e.cluster && unknownScript(reply) { // its slot moved on the way
+			forgotten = append(forgotten, i)
+			sources = append(sources, e.bySource(calls[i]))
+			continue
+		}
+		results[i] = result(calls[i], reply)
+	}
+	for j, reply := range e.sendAll(ctx, sources) {
+		results[forgotten[j]] = result(calls[forgotten[j]], reply)
 	}
 }
 

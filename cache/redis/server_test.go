@@ -269,9 +269,11 @@ func TestOpenUnreachable(t *testing.T) {
 	})
 }
 
-func TestOpenCluster(t *testing.T) {
-	_, err := redis.Open(t.Context(), "redis-cluster://127.0.0.1:1", redis.Options{})
+func TestOpenNoCluster(t *testing.T) {
+	s := startServer(t)
+	_, err := redis.Open(t.Context(), "redis-cluster://"+s.addr, redis.Options{})
 	require.ErrorIs(t, err, redis.ErrURL)
+	require.ErrorContains(t, err, "no node of a cluster")
 }
 
 func TestPasswordAndDatabase(t *testing.T) {

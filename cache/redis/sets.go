@@ -64,6 +64,9 @@ func (e *Engine) SUnion(ctx context.Context, keys ...string) ([]string, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
+	if err := e.oneSlot("SUNION", keys...); err != nil {
+		return nil, err
+	}
 	return members("SUNION", keys[0], e.do(ctx, e.client.B().Sunion().Key(keys...).Build()))
 }
 
@@ -72,6 +75,9 @@ func (e *Engine) SInter(ctx context.Context, keys ...string) ([]string, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
+	if err := e.oneSlot("SINTER", keys...); err != nil {
+		return nil, err
+	}
 	return members("SINTER", keys[0], e.do(ctx, e.client.B().Sinter().Key(keys...).Build()))
 }
 
@@ -79,6 +85,9 @@ func (e *Engine) SInter(ctx context.Context, keys ...string) ([]string, error) {
 func (e *Engine) SDiff(ctx context.Context, keys ...string) ([]string, error) {
 	if len(keys) == 0 {
 		return nil, nil
+	}
+	if err := e.oneSlot("SDIFF", keys...); err != nil {
+		return nil, err
 	}
 	return members("SDIFF", keys[0], e.do(ctx, e.client.B().Sdiff().Key(keys...).Build()))
 }

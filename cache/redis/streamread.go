@@ -17,6 +17,13 @@ func (e *Engine) XRead(ctx context.Context, count int, block time.Duration, from
 	if len(from) == 0 {
 		return nil, nil
 	}
+	keys := make([]string, len(from))
+	for i, f := range from {
+		keys[i] = f.Key
+	}
+	if err := e.oneSlot("XREAD", keys...); err != nil {
+		return nil, err
+	}
 	cmd := e.client.B().Arbitrary("XREAD")
 	if count > 0 {
 		cmd = cmd.Args("COUNT", strconv.Itoa(count))
@@ -24,11 +31,11 @@ func (e *Engine) XRead(ctx context.Context, count int, block time.Duration, from
 	if block > 0 {
 		cmd = cmd.Args("BLOCK", strconv.FormatInt(wholeMillis(block), 10))
 	}
-	cmd = cmd.Args("STREAMS")
+	cmd = cmd.Args("STREAMS").Keys(keys...)
 	for _, f := range from {
-		cmd = cmd.Keys(f.Key)
-	}
-	for _, f := range from {
+		if f.After == "+" {
+			f.After = "++" // no id on any server; "+" is the last entry to Valkey
+		}
 		cmd = cmd.Args(f.After)
 	}
 	var reply rueidis.RedisResult

@@ -51,6 +51,12 @@ func (e *Engine) GetDel(ctx context.Context, key string) (cache.Optional, error)
 
 // GetEx implements cache.Strings.
 func (e *Engine) GetEx(ctx context.Context, key string, opt cache.GetOptions) (cache.Optional, error) {
+	if opt.TTL < 0 && !opt.Persist {
+		// It will be refused, by Redis if there is a key, by Valkey in any case.
+		if v, err := e.Get(ctx, key); err != nil || !v.OK {
+			return v, err
+		}
+	}
 	cmd := e.client.B().Arbitrary("GETEX").Keys(key)
 	if opt.Persist {
 		cmd = cmd.Args("PERSIST")

@@ -24,7 +24,7 @@ const (
 // errNoConnection is why nothing can be added while a connection is restored.
 var errNoConnection = errors.New("connection is being restored")
 
-// subscription implements cache.Subscription over one dedicated connection.
+// subscription implements cache.Subscription over connections of its own.
 type subscription struct {
 	engine *Engine
 	box    *mailbox
@@ -38,7 +38,7 @@ type subscription struct {
 
 	mu       sync.Mutex // guards what follows; never held while the server is asked
 	channels map[string]struct{}
-	conn     rueidis.DedicatedClient // nil while there is none
+	conn     *wires // nil while there is none
 	closed   bool
 }
 
@@ -113,7 +113,7 @@ func (s *subscription) ask(ctx context.Context, op string, channels []string) er
 	}
 	ctx, cancel := s.engine.bounded(ctx)
 	defer cancel()
-	return s.engine.announce(ctx, conn, op, channels)
+	return conn.announce(ctx, op, channels)
 }
 
 // join puts channels into the set and returns those that were not in it.
@@ -146,18 +146,22 @@ func (s *subscription) leave(channels []string) []string {
 
 // deliver runs on the connection's reader and must not wait.
 func (s *subscription) deliver(m rueidis.PubSubMessage) {
-	s.mu.Lock()
-	_, in := s.channels[m.Channel]
-	s.mu.Unlock()
-	if in {
+	if s.has(m.Channel) {
 		s.box.put(cache.Message{Channel: m.Channel, Payload: m.Message})
 	}
+}
+
+func (s *subscription) has(channel string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, in := s.channels[channel]
+	return in
 }
 
 // connect makes a connection that has the set's channels. The caller holds the
 // turn, or nobody else knows s yet.
 func (s *subscription) connect(ctx context.Context) (<-chan error, error) {
-	conn, broken, err := s.engine.dedicate(ctx, s.deliver)
+	conn, err := s.engine.wire(ctx, s.deliver, s.has)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +169,7 @@ func (s *subscription) connect(ctx context.Context) (<-chan error, error) {
 	channels := slices.Collect(maps.Keys(s.channels))
 	s.mu.Unlock()
 	if len(channels) > 0 {
-		err = s.engine.announce(ctx, conn, opSubscribe, channels)
+		err = conn.announce(ctx, opSubscribe, channels)
 	}
 	s.mu.Lock()
 	if err == nil && s.closed {
@@ -176,10 +180,10 @@ func (s *subscription) connect(ctx context.Context) (<-chan error, error) {
 	}
 	s.mu.Unlock()
 	if err != nil {
-		conn.Close()
+		conn.close()
 		return nil, err
 	}
-	return broken, nil
+	return conn.broken, nil
 }
 
 // keep restores the connection whenever it breaks, until Close.
@@ -201,7 +205,7 @@ func (s *subscription) disconnect() {
 	s.conn = nil
 	s.mu.Unlock()
 	if conn != nil {
-		conn.Close()
+		conn.close()
 	}
 }
 
@@ -262,7 +266,7 @@ func (s *subscription) shut() {
 	}
 	s.end()
 	if conn != nil {
-		conn.Close()
+		conn.close()
 	}
 	s.box.close()
 }

@@ -1,16 +1,12 @@
 package redis
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
-
-	"github.com/redis/rueidis"
 )
 
 // ErrURL says that a server's address cannot be understood.
@@ -33,6 +29,7 @@ type target struct {
 	username, password string
 	masterSet          string // sentinel: the name of the watched primary
 	db                 int
+	settings           settings
 }
 
 // schemes lists the forms an address has. "valkey" is Redis's other name.
@@ -57,6 +54,8 @@ const (
 //	redis://[user[:password]@]host[:port][/db]          rediss:// for TLS
 //	redis-sentinel://[…@]host[:port][,host…]/set[/db]   the primary named set
 //	redis-cluster://[…@]host[:port][,host…]             any nodes of it
+//
+// and the parameters behind a "?", see settings.
 func parseURL(raw string) (target, error) {
 	scheme, rest, ok := strings.Cut(raw, "://")
 	t, known := schemes[scheme]
@@ -77,8 +76,11 @@ func parseURL(raw string) (target, error) {
 	if err != nil {
 		return t, fmt.Errorf("%w: bad escape or character", ErrURL)
 	}
-	if u.RawQuery != "" || u.Fragment != "" {
-		return t, fmt.Errorf("%w: parameters after ? or # are not understood", ErrURL)
+	if u.Fragment != "" {
+		return t, fmt.Errorf("%w: what follows # is not understood", ErrURL)
+	}
+	if err := t.parseSettings(u.RawQuery); err != nil {
+		return t, err
 	}
 	t.username = u.User.Username()
 	t.password, _ = u.User.Password()
@@ -135,62 +137,4 @@ func (t *target) parsePath(segments []string) error {
 	}
 	t.db = int(db)
 	return nil
-}
-
-// What one connection may hold. The library's defaults (1 MiB of buffers, 1,024
-// places for calls in flight) are for one connection to a busy server; here
-// each subscription has one too. A call beyond the last place waits for one.
-const (
-	bufferBytes = 32 << 10
-	ringScale   = 9 // 2^9 calls in flight
-	pingGap     = time.Second
-)
-
-// The sentinels announce a new primary; asking them now and then as well finds
-// one whose announcement was lost.
-const sentinelRefresh = 5 * time.Second
-
-// Reads are sent again after a broken connection: at once, then twice more.
-var readRetries = []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond}
-
-func clientOption(t target, o Options) rueidis.ClientOption {
-	opt := rueidis.ClientOption{
-		InitAddress:         t.addrs,
-		Username:            t.username,
-		Password:            t.password,
-		SelectDB:            t.db,
-		ClientName:          o.ClientName,
-		ConnWriteTimeout:    o.Timeout,
-		ReadBufferEachConn:  bufferBytes,
-		WriteBufferEachConn: bufferBytes,
-		RingScaleEachConn:   ringScale,
-		PipelineMultiplex:   -1, // one connection: a caller's calls stay in order
-		AlwaysPipelining:    true,
-		DisableCache:        true,
-		ForceSingleClient:   t.kind == kindSingle,
-		RetryDelay: func(attempts int, _ rueidis.Completed, _ error) time.Duration {
-			if attempts > len(readRetries) {
-				return -1
-			}
-			return readRetries[attempts-1]
-		},
-	}
-	opt.Dialer.Timeout = o.Timeout
-	opt.Dialer.KeepAlive = pingGap
-	if t.tls {
-		opt.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		if t.kind == kindSingle {
-			opt.TLSConfig.ServerName, _, _ = net.SplitHostPort(t.addrs[0])
-		}
-	}
-	if t.kind == kindSentinel {
-		opt.Sentinel = rueidis.SentinelOption{
-			MasterSet:               t.masterSet,
-			Dialer:                  opt.Dialer,
-			TLSConfig:               opt.TLSConfig,
-			ClientName:              o.ClientName,
-			TopologyRefreshInterval: sentinelRefresh,
-		}
-	}
-	return opt
 }

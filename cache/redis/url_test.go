@@ -2,6 +2,7 @@ package redis
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -24,6 +25,14 @@ func TestParseURL(t *testing.T) {
 			target{kind: kindSentinel, addrs: []string{"s1:26379", "s2:26380"}, username: "app", password: "x", masterSet: "primary", db: 1},
 		},
 		{"rediss-sentinel://s1/primary", target{kind: kindSentinel, tls: true, addrs: []string{"s1:26379"}, masterSet: "primary"}},
+		{"redis://h?timeout=500ms&pool=64", target{addrs: []string{"h:6379"}, settings: settings{timeout: 500 * time.Millisecond, pool: 64}}},
+		{"rediss://h/1?tls_ca=%2Fca.pem&tls_cert=c&tls_key=k&tls_name=n", target{
+			tls: true, addrs: []string{"h:6379"}, db: 1,
+			settings: settings{caFile: "/ca.pem", certFile: "c", keyFile: "k", serverName: "n"},
+		}},
+		{"redis-sentinel://s/p?sentinel_user=u&sentinel_password=%26", target{
+			kind: kindSentinel, addrs: []string{"s:26379"}, masterSet: "p", settings: settings{sentinelUser: "u", sentinelPassword: "&"},
+		}},
 		{"redis-cluster://a,b:7001,c", target{kind: kindCluster, addrs: []string{"a:6379", "b:7001", "c:6379"}}},
 	}
 	for _, c := range cases {
@@ -39,6 +48,8 @@ func TestParseURLRefuses(t *testing.T) {
 		"redis://h:x", "redis://a,b", "redis://h/x", "redis://h/-1", "redis://h/0/1", "redis://h?db=1", "redis://h#1",
 		"redis://::1", "redis://%zz@h", "redis-sentinel://s1", "redis-sentinel://s1/", "redis-cluster://h/1",
 		"redis-cluster://a,,b", "redis-sentinel://s1/primary/x",
+		"redis://h?timeout=0", "redis://h?timeout=1h", "redis://h?timeout=5", "redis://h?pool=0", "redis://h?pool=x", "redis://h?pool",
+		"redis://h?pool=1&pool=2", "redis://h?tls_ca=x", "rediss://h?tls_cert=x", "rediss://h?tls_ca=%zz", "redis://h?sentinel_user=x",
 	} {
 		_, err := parseURL(url)
 		require.ErrorIs(t, err, ErrURL, "%q", url)
