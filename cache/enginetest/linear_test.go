@@ -181,7 +181,7 @@ func (l *lateEngine) Set(ctx context.Context, key, value string, opt cache.SetOp
 // and of compareAndSet.
 type tornEngine struct{ cache.Engine }
 
-func (e tornEngine) ZIncrBy(ctx context.Context, key, member string, delta float64, opt cache.ZAddOptions) (float64, bool, error) {
+func (e tornEngine) ZIncrBy(ctx context.Context, key, member string, delta float64, _ cache.ZAddOptions) (float64, bool, error) {
 	score, _, err := e.ZScore(ctx, key, member)
 	if err != nil {
 		return 0, false, err

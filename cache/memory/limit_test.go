@@ -69,6 +69,12 @@ func TestNoEviction(t *testing.T) {
 	require.NoError(t, err)
 	_, err = e.XAdd(ctx, "stream", "1-1", cache.Trim{}, fields...)
 	require.NoError(t, err)
+	_, err = e.RPush(ctx, "list", "a", "b", "c")
+	require.NoError(t, err)
+	_, err = e.SAdd(ctx, "set", "a", "b")
+	require.NoError(t, err)
+	_, err = e.PFAdd(ctx, "hll", "a")
+	require.NoError(t, err)
 	set(t, e, "text", "7")
 	require.Greater(t, fillUp(t, e, "fill:"), 1000)
 	requireCounted(t, e)
@@ -76,10 +82,19 @@ func TestNoEviction(t *testing.T) {
 	before := state(t, e)
 	for name, write := range map[string]func() error{
 		"set":     func() error { _, err := e.Set(ctx, "text", "8", cache.SetOptions{}); return err },
+		"mset":    func() error { return e.MSet(ctx, cache.Field{Name: "text", Value: "8"}) },
 		"incrby":  func() error { _, err := e.IncrBy(ctx, "text", 1); return err },
 		"hset":    func() error { _, err := e.HSet(ctx, "hash", cache.Field{Name: "f", Value: "9"}); return err },
+		"hsetnx":  func() error { _, err := e.HSetNX(ctx, "hash", "new", "9"); return err },
 		"hincrby": func() error { _, err := e.HIncrBy(ctx, "hash", "f", 1); return err },
 		"zadd":    func() error { _, err := e.ZAdd(ctx, "zset", cache.Member{Name: "m", Score: 9}); return err },
+		"zincrby": func() error { _, _, err := e.ZIncrBy(ctx, "zset", "m", 1, cache.ZAddOptions{}); return err },
+		"geoadd":  func() error { _, err := e.GeoAdd(ctx, "zset", cache.GeoMember{Name: "m", Lat: 1, Lon: 1}); return err },
+		"lpush":   func() error { _, err := e.LPush(ctx, "list", "d"); return err },
+		"rpush":   func() error { _, err := e.RPush(ctx, "list", "d"); return err },
+		"sadd":    func() error { _, err := e.SAdd(ctx, "set", "c"); return err },
+		"pfadd":   func() error { _, err := e.PFAdd(ctx, "hll", "b"); return err },
+		"pfmerge": func() error { return e.PFMerge(ctx, "merged", "hll") },
 		"xadd":    func() error { _, err := e.XAdd(ctx, "stream", "*", cache.Trim{}, fields...); return err },
 		"script":  func() error { _, err := e.Run(ctx, growing, []string{"hash"}, nil); return err },
 	} {
@@ -90,6 +105,9 @@ func TestNoEviction(t *testing.T) {
 	for name, write := range map[string]func() (int64, error){
 		"hdel":  func() (int64, error) { return e.HDel(ctx, "hash", "g") },
 		"zrem":  func() (int64, error) { return e.ZRem(ctx, "zset", "n") },
+		"srem":  func() (int64, error) { return e.SRem(ctx, "set", "a") },
+		"lpop":  func() (int64, error) { popped, err := e.LPop(ctx, "list", 1); return int64(len(popped)), err },
+		"rpop":  func() (int64, error) { popped, err := e.RPop(ctx, "list", 1); return int64(len(popped)), err },
 		"xtrim": func() (int64, error) { return e.XTrim(ctx, "stream", cache.Trim{MinID: "2-0"}) },
 		"del":   func() (int64, error) { return e.Del(ctx, "fill:0") },
 		"expire": func() (int64, error) {

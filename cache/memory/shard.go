@@ -88,9 +88,11 @@ func (s *shard) init(l *limiter) {
 	s.count()
 }
 
-// size is the memory of all items and of the tables that hold them.
+// size is the memory of all items, of the tables that hold them, and of the
+// buffers kept for the next unit.
 func (s *shard) size() int64 {
-	return s.bytes + mapBytes(s.peak, keySlot) + pointerSize*int64(cap(s.expiry)+cap(s.evictable))
+	tables := mapBytes(s.peak, keySlot) + pointerSize*int64(cap(s.expiry)+cap(s.evictable))
+	return s.bytes + tables + int64(cap(s.unit.scratch)+cap(s.unit.effects.b))
 }
 
 // rlock read-locks the shard unless the call is pointless.

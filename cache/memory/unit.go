@@ -94,15 +94,16 @@ func (e *Engine) admit(ctx context.Context) error {
 // long as what it may have read is not on disk.
 func (db *database) commit(u *unit) *batch {
 	s, publications := u.shard, u.publications
-	s.count()
 	wait := u.durability == cache.Always || len(publications) > 0 && s.queued.Load() > 0
+	var b *batch
 	if db.journal != nil && (wait || len(u.effects.b) > 0) {
-		b := db.journal.append(s, u.effects.b, wait, publications)
-		u.trimBuffers()
-		if b != nil {
-			s.mu.Unlock()
-			return b
-		}
+		b = db.journal.append(s, u.effects.b, wait, publications)
+	}
+	u.trimBuffers()
+	s.count()
+	if b != nil {
+		s.mu.Unlock()
+		return b
 	}
 	help := len(publications) > 0 && db.hub.publish(publications)
 	s.mu.Unlock()
