@@ -50,12 +50,17 @@ func BenchmarkWriteWhileCompacting(b *testing.B) {
 		}
 	}
 	b.StopTimer()
-	slices.Sort(took)
+	reportTimes(b, "", took)
+	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "writes/s")
+}
+
+// reportTimes reports how times are spread, which it sorts.
+func reportTimes(b *testing.B, what string, times []time.Duration) {
+	slices.Sort(times)
 	for _, p := range []struct {
 		name string
 		of   float64
 	}{{"p50-µs", 0.5}, {"p99.9-µs", 0.999}, {"max-µs", 1}} {
-		b.ReportMetric(float64(took[int(p.of*float64(len(took)-1))].Microseconds()), p.name)
+		b.ReportMetric(float64(times[int(p.of*float64(len(times)-1))].Microseconds()), what+p.name)
 	}
-	b.ReportMetric(float64(len(took))/b.Elapsed().Seconds(), "writes/s")
 }

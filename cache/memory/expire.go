@@ -67,7 +67,9 @@ const (
 	// table to be made anew.
 	sparseKeys = 16
 	// minPeak is from how many on that is worth it, and movedKeys how many are
-	// moved at most, which takes less than 1 ms.
+	// moved at most, which takes less than 1 ms. So does the way over the old
+	// table, unless a single shard has held some 100,000 keys: after a million
+	// it takes some 7 ms, once.
 	minPeak   = 1024
 	movedKeys = 4096
 )

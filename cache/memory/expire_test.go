@@ -55,6 +55,27 @@ func TestActiveExpiry(t *testing.T) {
 	})
 }
 
+// A shard is unlocked after so many keys, and the table they were in is made anew
+// only when few are left to move.
+func TestExpiryLetsOthersIn(t *testing.T) {
+	clock := newTestClock()
+	e := &Engine{database: newDatabase(Options{Now: clock.now}.withDefaults())} // nothing runs by itself
+	const n = 10*expireChunk + 1
+	for i := range n {
+		_, err := e.Set(ctx, fmt.Sprintf("session:%d:{s}", i), "v", cache.SetOptions{TTL: time.Second})
+		require.NoError(t, err)
+	}
+	clock.advance(time.Second)
+	s := e.shardOf("{s}")
+	for left := n; left > 0; {
+		collected := s.expireChunk(e.database, e.nowMS())
+		require.Equal(t, min(left, expireChunk), collected)
+		left -= collected
+		require.Len(t, s.keys, left)
+	}
+	require.Zero(t, s.expireChunk(e.database, e.nowMS()))
+}
+
 // EverySecond: nothing is fsynced before the second is over, all of it after.
 func TestEverySecond(t *testing.T) {
 	dir := t.TempDir()
