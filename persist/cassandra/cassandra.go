@@ -34,6 +34,7 @@ package cassandra
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -181,8 +182,14 @@ func (s *Store) call(ctx context.Context, op string, fn func() error) error {
 	case ctx.Err() != nil:
 		err = translate(ctx.Err())
 	default:
-		if err = fn(); err != nil && ctx.Err() != nil {
+		err = fn()
+		switch {
+		case err == nil:
+		case ctx.Err() != nil:
 			err = ctx.Err() // the cause, whatever the driver made of it
+		case errors.Is(err, context.Canceled): // not by the caller
+			// The driver cancels what waits to be written when it loses a connection.
+			err = fmt.Errorf("%w: %w", gocql.ErrConnectionClosed, err)
 		}
 		err = translate(err)
 	}

@@ -77,6 +77,18 @@ func TestOutage(t *testing.T) {
 	require.Equal(t, ms, again)
 }
 
+// TestCancelledConnection: the driver's own cancelling is an outage, the caller's
+// is not.
+func TestCancelledConnection(t *testing.T) {
+	s := &Store{}
+	err := s.call(t.Context(), "write", func() error { return context.Canceled })
+	require.ErrorIs(t, err, persist.ErrUnavailable)
+	ctx, cancel := context.WithCancel(t.Context())
+	err = s.call(ctx, "write", func() error { cancel(); return context.Canceled })
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, persist.ErrUnavailable)
+}
+
 // proxy passes connections on to target until it is cut.
 type proxy struct {
 	target, address string
