@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strconv"
+
+	"hyperlocal/internal/headroom"
 )
 
 // quiet is the logger of an engine whose news nobody reads.
@@ -33,6 +35,7 @@ func hostLine(ctx context.Context, o options) error {
 }
 
 func serve(ctx context.Context, o options, m measurement, in io.Reader, out io.Writer) error {
+	go headroom.Keep(ctx) // as the server does
 	h := &ownHost{options: o, dir: o.dir}
 	next, err := m.ours(ctx, h)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hyperlocal/demo"
+	"hyperlocal/internal/headroom"
 	"hyperlocal/web"
 	"hyperlocal/web/page"
 )
@@ -105,6 +106,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	}
 
 	p.start()
+	p.work.Go(func() { headroom.Keep(ctx) })
 	redisPort.serve(p.engine, c, log)
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)
