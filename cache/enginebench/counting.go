@@ -23,7 +23,10 @@ func counting(o options) traffic {
 	return traffic{
 		fill: func(ctx context.Context, e cache.Engine) error {
 			return together(8, len(keys), func(i int) error {
-				_, err := e.Set(ctx, keys[i], "0", cache.SetOptions{TTL: counterLife})
+				if _, err := e.IncrBy(ctx, keys[i], 1); err != nil {
+					return err
+				}
+				_, err := e.Expire(ctx, keys[i], counterLife, 0)
 				return err
 			})
 		},

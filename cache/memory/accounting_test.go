@@ -29,7 +29,7 @@ func removeMost(e *Engine) {
 		s := &e.shards[i]
 		s.mu.Lock()
 		n := 0
-		for _, it := range s.keys {
+		for it := range s.keys.all() {
 			if n++; n%10 != 0 {
 				s.remove(it)
 			}

@@ -148,7 +148,7 @@ func (x *examination) keep(j *journal, r recovered) {
 	x.report.Last = r.nextSeq - 1
 	x.report.Keys = 0
 	for i := range j.db.shards {
-		x.report.Keys += len(j.db.shards[i].keys)
+		x.report.Keys += j.db.shards[i].keys.n
 	}
 }
 

@@ -154,7 +154,7 @@ func (u *unit) replay(effects string) error {
 		before := d
 		key, err := u.replayOne(&d)
 		if errors.Is(err, cache.ErrWrongType) || errors.Is(err, cache.ErrNotHLL) {
-			u.remove(u.keys[key])
+			u.remove(u.keys.find(key))
 			d = before
 			_, err = u.replayOne(&d)
 		}

@@ -159,6 +159,7 @@ func newDatabase(opt Options) *database {
 		limiter: newLimiter(opt),
 	}
 	for i := range db.shards {
+		db.shards[i].clock = db.nowMS
 		db.shards[i].init(db.limiter)
 	}
 	return db
@@ -190,7 +191,7 @@ func (e *Engine) Stats(ctx context.Context) (cache.Stats, error) {
 		if err := s.rlock(ctx); err != nil {
 			return cache.Stats{}, fmt.Errorf("memory: stats: %w", err)
 		}
-		st.Keys += int64(len(s.keys))
+		st.Keys += int64(s.keys.n)
 		st.Bytes += s.size()
 		s.mu.RUnlock()
 		st.Hits += s.hits.Load()

@@ -134,7 +134,7 @@ func (db *database) sample(index int, now int64) {
 func (db *database) evict(c candidate, now int64) bool {
 	l, s := db.limiter, &db.shards[c.shard]
 	s.mu.Lock()
-	it := s.keys[c.key]
+	it := s.keys.find(c.key)
 	if s.closed || it == nil || it.place == 0 || c.turn != l.pool.turn && l.rank(it, now) < c.rank {
 		s.mu.Unlock()
 		return false

@@ -104,6 +104,7 @@ func TestEvictableItems(t *testing.T) {
 		items := make([]*item, 30)
 		for i := range items {
 			items[i] = &item{key: fmt.Sprint(i), kept: i%3 == 0}
+			s.keys.add(items[i])
 			s.enlist(items[i])
 		}
 		gone := make(map[*item]bool)

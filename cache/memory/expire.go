@@ -2,7 +2,6 @@ package memory
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"hyperlocal/cache"
@@ -63,32 +62,20 @@ func (s *shard) expireChunk(db *database, now int64) (n int) {
 }
 
 const (
-	// sparseKeys is by how much a shard's keys must have become fewer for their
-	// table to be made anew.
+	// sparseKeys is by how much a shard's keys must be fewer than its table has
+	// slots for it to be made anew.
 	sparseKeys = 16
-	// minPeak is from how many on that is worth it, and movedKeys how many are
-	// moved at most, which takes less than 1 ms. So does the way over the old
-	// table, unless a single shard has held some 100,000 keys: after a million
-	// it takes some 7 ms, once.
-	minPeak   = 1024
+	// minSparse is from how many slots on that is worth it, and movedKeys how
+	// many are moved at most, which takes less than 1 ms.
+	minSparse = 1024
 	movedKeys = 4096
 )
 
-// shrinkKeys gives memory back that Go's map keeps for keys it has held.
+// shrinkKeys gives memory back that the table keeps for keys it has held.
 func (s *shard) shrinkKeys() {
-	if s.peak < minPeak || len(s.keys) > min(s.peak/sparseKeys, movedKeys) {
-		return
+	if slots := len(s.keys.slots); slots >= minSparse && s.keys.n <= min(slots/sparseKeys, movedKeys) {
+		s.keys.shrink()
 	}
-	s.remakeKeys()
-}
-
-// remakeKeys puts the keys into a map that is as large as they need. A snapshot
-// that is being made walks on over the old one: what changes from here on is
-// journaled, and everything else is there, too.
-func (s *shard) remakeKeys() {
-	keys := make(map[string]*item, len(s.keys))
-	maps.Copy(keys, s.keys)
-	s.keys, s.peak = keys, len(keys)
 }
 
 // expiryHeap is a binary heap of items by expireAt. Each item knows its place,

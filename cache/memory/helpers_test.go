@@ -64,14 +64,14 @@ func state(t testing.TB, e *Engine) map[string]string {
 		s := &e.shards[i]
 		s.mu.RLock()
 		var accounted int64
-		for key, it := range s.keys {
+		for it := range s.keys.all() {
 			require.Equal(t, it.size(), it.accounted)
 			accounted += it.accounted
 			if it.expired(e.nowMS()) {
 				continue
 			}
-			require.Equal(t, key, it.key)
-			all[key] = fmt.Sprintf("%s expires %d", render(it.value), it.expireAt)
+			require.Same(t, it, s.keys.find(it.key))
+			all[it.key] = fmt.Sprintf("%s expires %d", render(it.value), it.expireAt)
 		}
 		require.Equal(t, accounted, s.bytes)
 		s.mu.RUnlock()

@@ -60,13 +60,14 @@ func (r reader) pfget(key string) (*hyperLogLog, error) {
 	if it == nil {
 		return nil, nil
 	}
-	switch v := it.value.(type) {
-	case *hyperLogLog:
-		return v, nil
-	case *text:
-		return parseHLL(v.s)
+	if h, ok := it.value.(*hyperLogLog); ok {
+		return h, nil
 	}
-	return nil, cache.ErrWrongType
+	s, ok := stringOf(it.value)
+	if !ok {
+		return nil, cache.ErrWrongType
+	}
+	return parseHLL(s)
 }
 
 func (u *unit) pfadd(key string, elements []string) (bool, error) {

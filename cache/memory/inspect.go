@@ -22,7 +22,7 @@ func (e *Engine) IdleTime(ctx context.Context, key string) (d time.Duration, ok 
 		return 0, false, fmt.Errorf("memory: idle time: %w by the eviction policy", errors.ErrUnsupported)
 	}
 	return inspect(ctx, e, "idle time", key, func(r reader, it *item) time.Duration {
-		return time.Duration(r.limiter.rank(it, r.now)<<tickShift) * time.Millisecond
+		return time.Duration(r.limiter.rank(it, r.now())<<tickShift) * time.Millisecond
 	})
 }
 
@@ -34,7 +34,7 @@ func (e *Engine) Frequency(ctx context.Context, key string) (n int64, ok bool, e
 		return 0, false, fmt.Errorf("memory: frequency: %w by the eviction policy", errors.ErrUnsupported)
 	}
 	return inspect(ctx, e, "frequency", key, func(r reader, it *item) int64 {
-		return int64(lfuDecay(it.mark.Load(), r.limiter.minute(r.now)))
+		return int64(lfuDecay(it.mark.Load(), r.limiter.minute(r.now())))
 	})
 }
 

@@ -74,7 +74,7 @@ func (r reader) ttl(key string) time.Duration {
 	case it.expireAt == 0:
 		return cache.NoTTL
 	}
-	return time.Duration(min(it.expireAt-r.now, longestTTL)) * time.Millisecond
+	return time.Duration(min(it.expireAt-r.now(), longestTTL)) * time.Millisecond
 }
 
 // longestTTL is what a time.Duration holds, 292 years, in ms. A moment beyond it
@@ -91,7 +91,7 @@ func (u *unit) del(key string) bool {
 }
 
 func (u *unit) expire(key string, ttl time.Duration, when cache.ExpireCondition) (bool, error) {
-	return u.expireAt(key, u.now+wholeMillis(ttl), when)
+	return u.expireAt(key, u.now()+wholeMillis(ttl), when)
 }
 
 // expireAt is expire with a moment in ms since 1970. One that has passed removes
@@ -104,7 +104,7 @@ func (u *unit) expireAt(key string, at int64, when cache.ExpireCondition) (bool,
 	if it == nil || !allows(when, it.expireAt, at) {
 		return false, nil
 	}
-	if at <= u.now {
+	if at <= u.now() {
 		u.drop(it)
 	} else {
 		u.setDeadline(it, at)
@@ -156,7 +156,7 @@ func (u *unit) deadline(ttl time.Duration) int64 {
 	if ttl == 0 {
 		return 0
 	}
-	return u.now + wholeMillis(ttl)
+	return u.now() + wholeMillis(ttl)
 }
 
 // wholeMillis rounds up, so that a short time to live is not none at all.

@@ -45,7 +45,7 @@ func TestListReplayOntoNewer(t *testing.T) {
 			require.NoError(rt, err)
 			log = append(log, string(u.effects.b))
 			if i == saveAt {
-				if it := u.keys[key]; it != nil {
+				if it := u.keys.find(key); it != nil {
 					var w effects
 					it.value.save(&w, key, func() {})
 					saved = string(w.b)

@@ -269,7 +269,7 @@ func (db *database) endReplay() {
 		s := &db.shards[i]
 		s.mu.Lock()
 		for key := range s.emptied {
-			if it := s.keys[key]; it != nil && it.value.vacant() {
+			if it := s.keys.find(key); it != nil && it.value.vacant() {
 				s.remove(it)
 			}
 		}

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"strconv"
 	"unsafe"
 
 	"hyperlocal/cache"
@@ -12,6 +13,8 @@ const (
 	pageBytes = 32 << 10
 	// snapshotFrame is the payload at which a frame is closed.
 	snapshotFrame = 256 << 10
+	// keysPerPage is how many keys are looked up at a time.
+	keysPerPage = 64
 	// snapshotChunk is how many elements of a collection are in one effect.
 	snapshotChunk = 256
 )
@@ -50,17 +53,18 @@ type pager struct {
 func (p *pager) encode(s *shard) error {
 	p.shard = s
 	s.mu.RLock()
-	// Go's maps may be written to while one ranges over them, as long as both do
-	// not happen at the same time: what is there all the time is shown once.
-	for _, it := range s.keys {
-		it.value.save(&p.e, it.key, p.cut)
-		if it.expireAt != 0 { // that of an item that is gone is 0
-			p.e.expire(it.key, it.expireAt)
+	var items []*item
+	for from, more := uint64(0), true; more; {
+		items = items[:0]
+		from, more = s.keys.page(from, keysPerPage, func(it *item) { items = append(items, it) })
+		for _, it := range items { // some may be gone by now, as a record says
+			it.value.save(&p.e, it.key, p.cut)
+			if it.expireAt != 0 { // that of an item that is gone is 0
+				p.e.expire(it.key, it.expireAt)
+			}
+			p.w.keys++
 		}
-		p.w.keys++
-		if p.err != nil {
-			break
-		}
+		more = more && p.err == nil
 	}
 	s.mu.RUnlock()
 	p.flush()
@@ -94,6 +98,11 @@ func (p *pager) flush() {
 
 func (t *text) save(w *effects, key string, cut func()) {
 	w.set(key, 0, t.s)
+	cut()
+}
+
+func (n *number) save(w *effects, key string, cut func()) {
+	w.set(key, 0, strconv.FormatInt(n.n, 10))
 	cut()
 }
 

@@ -28,6 +28,9 @@ func TestScanWhileKeysComeAndGo(t *testing.T) {
 		for {
 			keys, next, err := e.Scan(ctx, cursor, "[so]*", count)
 			require.NoError(t, err)
+			if count > 0 {
+				require.LessOrEqual(t, len(keys), 2*count+100)
+			}
 			for _, k := range keys {
 				seen[k]++
 			}
@@ -45,7 +48,6 @@ func TestScanWhileKeysComeAndGo(t *testing.T) {
 		for k, n := range seen {
 			require.Equal(t, 1, n, k)
 		}
-		require.LessOrEqual(t, pages, shardCount*(scanMaxPasses+2))
 	}
 }
 

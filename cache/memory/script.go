@@ -44,6 +44,7 @@ func (e *Engine) run(ctx context.Context, c cache.Call) (cache.Value, *batch, er
 	}
 	return apply(ctx, e, c.Keys[0], func(u *unit) (cache.Value, error) {
 		u.full = u.full && !c.Script.AllowOOM
+		u.now() // also for what only reads, on a copy of the unit's reader
 		return runTwin(u, tag, c)
 	})
 }

@@ -20,7 +20,7 @@ func readMany(ctx context.Context, e *Engine, op string, keys []string, fn func(
 	}
 	now := e.nowMS()
 	for i, key := range keys {
-		fn(reader{shard: e.shardOf(key), now: now}, i, key)
+		fn(reader{shard: e.shardOf(key), at: now}, i, key)
 	}
 	for _, n := range indexes {
 		e.shards[n].mu.RUnlock()

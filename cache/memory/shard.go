@@ -15,8 +15,8 @@ type shard struct {
 	mu        sync.RWMutex
 	hits      atomic.Int64 // see cache.Stats; beside mu, whose cache line readers write anyway
 	misses    atomic.Int64
-	keys      map[string]*item
-	peak      int        // the most keys there have been in this map
+	clock     func() int64 // ms since 1970
+	keys      keyTable
 	expiry    expiryHeap // items with a time to live, soonest first
 	evictable []*item    // items that the policy may evict, in no order
 	bytes     int64      // of all items
@@ -53,9 +53,23 @@ type item struct {
 	place     int32 // position in shard.evictable, from 1; 0: not there
 	mark      atomic.Uint32
 	kept      bool // never to be evicted
+
+	// Beside the rest, so that finding and counting need not wait for memory
+	// elsewhere: the value of a key that is counted, and the bytes of a short key.
+	number number
+	short  [24]byte
 }
 
-// value is what a key can hold: *text, *hyperLogLog, *list, *memberSet, *hash,
+// setKey copies the key, so that it does not keep a caller's larger buffer alive.
+func (it *item) setKey(key string) {
+	if len(key) > len(it.short) {
+		it.key = strings.Clone(key)
+		return
+	}
+	it.key = viewOf(it.short[:copy(it.short[:], key)])
+}
+
+// value is what a key can hold: *text, *number, *hyperLogLog, *list, *memberSet, *hash,
 // *sortedSet or *stream.
 type value interface {
 	typeName() string
@@ -71,17 +85,22 @@ type value interface {
 }
 
 // size is what an item takes, beside its places in the shard's tables.
-func (it *item) size() int64 { return itemSize + allocated(len(it.key)) + it.value.memory() }
+func (it *item) size() int64 {
+	size := itemSize + it.value.memory()
+	if len(it.key) > len(it.short) {
+		size += allocated(len(it.key))
+	}
+	return size
+}
 
 const (
 	itemSize    = int64(unsafe.Sizeof(item{}))
 	pointerSize = int64(unsafe.Sizeof((*item)(nil)))
-	keySlot     = int(unsafe.Sizeof("")) + int(pointerSize)
 )
 
 // init empties the shard.
 func (s *shard) init(l *limiter) {
-	s.keys, s.peak, s.limiter = make(map[string]*item), 0, l
+	s.keys, s.limiter = keyTable{}, l
 	s.expiry, s.evictable, s.bytes, s.lastSeq = nil, nil, 0, 0
 	s.emptied = make(map[string]struct{})
 	s.evictables.Store(0)
@@ -91,7 +110,7 @@ func (s *shard) init(l *limiter) {
 // size is the memory of all items, of the tables that hold them, and of the
 // buffers kept for the next unit.
 func (s *shard) size() int64 {
-	tables := mapBytes(s.peak, keySlot) + pointerSize*int64(cap(s.expiry)+cap(s.evictable))
+	tables := s.keys.bytes() + pointerSize*int64(cap(s.expiry)+cap(s.evictable))
 	return s.bytes + tables + int64(cap(s.unit.scratch)+cap(s.unit.effects.b))
 }
 
@@ -128,6 +147,9 @@ func (s *shard) close() {
 
 // schedule gives an item a time to live, at in ms since 1970; 0 takes it away.
 func (s *shard) schedule(it *item, at int64) {
+	if it.expireAt == at {
+		return
+	}
 	s.expiry.set(it, at)
 	s.enlist(it)
 }
@@ -137,7 +159,7 @@ func (s *shard) remove(it *item) {
 	s.expiry.unset(it)
 	s.delist(it)
 	s.bytes -= it.accounted
-	delete(s.keys, it.key)
+	s.keys.remove(it)
 }
 
 // settle brings the accounting up to date after a change to an item's value
@@ -177,14 +199,23 @@ func (u *unit) discard(it *item) {
 // past its time to live is not there, whether or not it has been collected.
 type reader struct {
 	*shard
-	now int64 // ms since 1970
+	at int64 // ms since 1970; 0: the clock has not been asked yet
+}
+
+// now asks the clock only if somebody wants to know: that takes as long as
+// finding a key does.
+func (r reader) now() int64 {
+	if r.at == 0 {
+		return r.clock()
+	}
+	return r.at
 }
 
 // find returns nil for a missing key. It counts as a use of the key.
 func (r reader) find(key string) *item {
 	it := r.peek(key)
 	if it != nil && r.limiter != nil {
-		r.limiter.touch(it, r.now)
+		r.limiter.touch(it, r.now())
 	}
 	return it
 }
@@ -192,8 +223,8 @@ func (r reader) find(key string) *item {
 // peek is find for whoever asks about the key and not for its value, which does
 // not make it more worth keeping.
 func (r reader) peek(key string) *item {
-	it := r.keys[key]
-	if it == nil || it.expired(r.now) {
+	it := r.keys.find(key)
+	if it == nil || it.expireAt != 0 && it.expired(r.now()) {
 		r.misses.Add(1)
 		return nil
 	}
@@ -246,33 +277,32 @@ func reach[V value](u *unit, key string) (*item, V, error) {
 	return it, v, nil
 }
 
-// insert adds a key that must be missing. The key is copied so that it does
-// not keep a caller's larger buffer alive.
+// insert adds a key that must be missing.
 func (u *unit) insert(key string, v value) *item {
-	it := &item{key: strings.Clone(key), value: v}
+	it := &item{value: v}
+	it.setKey(key)
 	if u.limiter != nil {
 		it.kept = u.limiter.keeps(key)
-		u.limiter.mark(it, u.now)
+		u.limiter.mark(it, u.now())
 		u.enlist(it)
 	}
-	u.keys[it.key] = it
-	u.peak = max(u.peak, len(u.keys))
+	u.keys.add(it)
 	return it
 }
 
 // findForWrite is find, but it collects the key if it has expired, so that
 // what is written next starts from nothing.
 func (u *unit) findForWrite(key string) *item {
-	it := u.keys[key]
+	it := u.keys.find(key)
 	if it == nil {
 		return nil
 	}
-	if it.expired(u.now) {
+	if it.expireAt != 0 && it.expired(u.now()) {
 		u.collect(it)
 		return nil
 	}
 	if u.limiter != nil {
-		u.limiter.touch(it, u.now)
+		u.limiter.touch(it, u.now())
 	}
 	return it
 }

@@ -1,7 +1,5 @@
 package memory
 
-import "math/bits"
-
 // What Go's allocator takes for an object is its size rounded up to a class.
 // The classes are asked of the runtime itself, which rounds the capacity of a
 // slice up to them.
@@ -35,33 +33,6 @@ func allocated(n int) int64 {
 		return int64(sizeClass[(n+7)/8])
 	}
 	return int64(n+pageSize-1) &^ (pageSize - 1)
-}
-
-// What a map takes in Go's runtime (internal/runtime/maps describes it): slots
-// for key and value in groups of 8 with 8 bytes of control, tables of at most
-// 1024 slots, seven eighths full before they double or split.
-const (
-	mapHeader  = 48
-	groupSlots = 8
-	groupHead  = 8
-	tableSlots = 1024
-	tableFull  = tableSlots / 8 * 7
-)
-
-// mapBytes is what a map takes that has held n keys, with so many bytes for key
-// and value. It never gets smaller.
-func mapBytes(n, slot int) int64 {
-	group := groupHead + groupSlots*slot
-	if n <= tableFull {
-		slots := groupSlots
-		for n > groupSlots && slots/8*7 < n {
-			slots *= 2
-		}
-		return mapHeader + allocated(slots/groupSlots*group)
-	}
-	table := allocated(tableSlots / groupSlots * group)
-	tables := 1 << bits.Len(uint((n-1)/tableFull)) // as if all were equally full
-	return mapHeader + int64(tables)*table
 }
 
 // shrunk returns s in less memory if most of it is unused.

@@ -45,7 +45,7 @@ func TestWritesBetweenPages(t *testing.T) {
 			if rapid.IntRange(0, 9).Draw(rt, "shrink") == 0 {
 				s := e.shardOf("a")
 				s.mu.Lock()
-				s.remakeKeys()
+				s.keys.shrink()
 				s.mu.Unlock()
 			}
 			return nil

@@ -104,7 +104,7 @@ func (u *unit) xadd(key, spec string, trim cache.Trim, fields []cache.Field) (st
 	_, st, err := reach[*stream](u, key)
 	if err != nil {
 		// Redis reads the id first: one that no stream takes is refused as such.
-		if _, bad := newStream().nextID(spec, u.now); bad != nil {
+		if _, bad := newStream().nextID(spec, u.now()); bad != nil {
 			err = bad
 		}
 		return "", err
@@ -112,7 +112,7 @@ func (u *unit) xadd(key, spec string, trim cache.Trim, fields []cache.Field) (st
 	if st == nil {
 		st = newStream()
 	}
-	id, err := st.nextID(spec, u.now)
+	id, err := st.nextID(spec, u.now())
 	if err != nil {
 		return "", err
 	}

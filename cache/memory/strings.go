@@ -19,6 +19,14 @@ func (*text) vacant() bool     { return false }
 
 const textSize = int64(unsafe.Sizeof(text{}))
 
+// number is the value of a string key that was counted up or down: the digits of
+// an integer, without being spelt out and parsed each time. It is part of its item.
+type number struct{ n int64 }
+
+func (*number) typeName() string { return "string" }
+func (*number) memory() int64    { return 0 }
+func (*number) vacant() bool     { return false }
+
 // Set reports whether it wrote: false only with NX or XX.
 func (e *Engine) Set(ctx context.Context, key, value string, opt cache.SetOptions) (bool, error) {
 	return write(ctx, e, "set", key, func(u *unit) (bool, error) { return u.set(key, value, opt) })
@@ -103,6 +111,8 @@ func stringOf(v value) (s string, ok bool) {
 	switch v := v.(type) {
 	case *text:
 		return v.s, true
+	case *number:
+		return strconv.FormatInt(v.n, 10), true
 	case *hyperLogLog:
 		return v.String(), true
 	}
@@ -134,7 +144,7 @@ func (u *unit) getEx(key string, opt cache.GetOptions) (cache.Optional, error) {
 	case opt.TTL < 0:
 		return cache.Optional{}, errNegativeTTL
 	case opt.TTL > 0:
-		u.setDeadline(u.keys[key], u.deadline(opt.TTL))
+		u.setDeadline(u.keys.find(key), u.deadline(opt.TTL))
 	case opt.Persist:
 		u.persist(key)
 	}
@@ -180,9 +190,11 @@ func (u *unit) putText(key, value string, expireAt int64) error {
 		return err
 	}
 	t := &text{s: strings.Clone(value)}
-	it := u.keys[key]
+	it := u.keys.find(key)
 	if it != nil {
-		if _, same := it.value.(*text); !same {
+		switch it.value.(type) {
+		case *text, *number:
+		default:
 			u.drop(it)
 			it = nil
 		}
@@ -200,20 +212,41 @@ func (u *unit) putText(key, value string, expireAt int64) error {
 }
 
 func (u *unit) incrBy(key string, delta int64) (int64, error) {
-	current, expireAt := "0", int64(0)
-	if it := u.findForWrite(key); it != nil {
-		var ok bool
-		if current, ok = stringOf(it.value); !ok {
-			return 0, cache.ErrWrongType
+	if err := u.grow(); err != nil {
+		return 0, err
+	}
+	it := u.findForWrite(key)
+	if it == nil {
+		it = u.insert(key, nil)
+		it.value = &it.number
+	}
+	if err := it.count(delta); err != nil {
+		return 0, err
+	}
+	if u.records() {
+		u.scratch = strconv.AppendInt(u.scratch[:0], it.number.n, 10)
+		u.effects.set(key, it.expireAt, viewOf(u.scratch))
+	}
+	u.settle(it)
+	return it.number.n, nil
+}
+
+// count adds to a value that is an integer.
+func (it *item) count(delta int64) (err error) {
+	n := it.number.n
+	if it.value != value(&it.number) {
+		s, ok := stringOf(it.value)
+		if !ok {
+			return cache.ErrWrongType
 		}
-		expireAt = it.expireAt
+		if n, err = parseInteger(s); err != nil {
+			return err
+		}
 	}
-	n, err := addInteger(current, delta)
-	if err != nil {
-		return 0, err
+	if n, err = addBounded(n, delta); err != nil {
+		return err
 	}
-	if err := u.putText(key, strconv.FormatInt(n, 10), expireAt); err != nil {
-		return 0, err
-	}
-	return n, nil
+	it.number.n = n
+	it.value = &it.number
+	return nil
 }

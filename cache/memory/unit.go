@@ -21,10 +21,19 @@ type unit struct {
 	scratch      []byte // for building values; reused
 }
 
-// begin prepares the shard's unit. The shard is write-locked.
-func (s *shard) begin(journaled bool, d cache.Durability, now int64) *unit {
+// now is the moment of the whole unit.
+func (u *unit) now() int64 {
+	if u.at == 0 {
+		u.at = u.clock()
+	}
+	return u.at
+}
+
+// begin prepares the shard's unit, at a moment in ms since 1970 or, if that is 0,
+// when it asks for it. The shard is write-locked.
+func (s *shard) begin(journaled bool, d cache.Durability, at int64) *unit {
 	u := &s.unit
-	u.reader = reader{shard: s, now: now}
+	u.reader = reader{shard: s, at: at}
 	u.journaled, u.durability, u.replaying = journaled, d, false
 	u.full, u.changed = false, false
 	u.effects.reset()
@@ -40,7 +49,7 @@ func read[T any](ctx context.Context, e *Engine, op, key string, fn func(r reade
 		return none, opError(op, key, err)
 	}
 	defer s.mu.RUnlock()
-	v, err := fn(reader{shard: s, now: e.nowMS()})
+	v, err := fn(reader{shard: s})
 	if err != nil {
 		return none, opError(op, key, err)
 	}
@@ -73,7 +82,7 @@ func apply[T any](ctx context.Context, e *Engine, key string, fn func(u *unit) (
 	if err := s.lock(ctx); err != nil {
 		return v, nil, err
 	}
-	u := s.begin(e.journal != nil, e.durability, e.nowMS())
+	u := s.begin(e.journal != nil, e.durability, 0)
 	u.full = full
 	defer func() { b = e.commit(u) }()
 	v, err = fn(u)
