@@ -128,6 +128,9 @@ var conformanceCases = []struct{ name, lines string }{
 		DEL @a @b @c @a
 		OBJECT REFCOUNT @a
 		OBJECT ENCODING @a
+		OBJECT FREQ @a
+		OBJECT FREQ @none
+		OBJECT IDLETIME @none x
 		MEMORY USAGE @a
 		MEMORY USAGE @a SAMPLES x
 		MEMORY USAGE @a SAMPLES -1
@@ -141,6 +144,8 @@ var conformanceCases = []struct{ name, lines string }{
 	{"strings", `
 		SET @s value
 		GET @s
+		STRLEN @s
+		STRLEN @none
 		SET @s v NX
 		SET @s v XX
 		SET @n v XX
@@ -541,6 +546,7 @@ var conformanceCases = []struct{ name, lines string }{
 		TYPE @z
 		TYPE @x
 		GET @h
+		STRLEN @h
 		GETDEL @h
 		GETEX @h
 		GETEX @h EX 0

@@ -25,6 +25,7 @@ EXPIREAT key moment [when]
 PEXPIREAT key momentms [when]
 PERSIST key
 GET key
+STRLEN key
 SET key value
 SET key value cond
 SET key value EX secs [cond]

@@ -37,8 +37,8 @@ func TestInfo(t *testing.T) {
 
 func TestObject(t *testing.T) {
 	for policy, want := range map[memory.Policy][2]string{
-		memory.NoEviction: {string(errNotTracked), string(errNotTracked)},
-		memory.AllKeysLRU: {"0", string(errNotTracked)},
+		memory.NoEviction: {string(errNotTracked), string(errNotLFU)},
+		memory.AllKeysLRU: {"0", string(errNotLFU)},
 		memory.AllKeysLFU: {string(errNotTracked), "5"},
 	} {
 		e, err := memory.Open(memory.Options{MaxMemory: 1 << 30, Policy: policy})
@@ -53,7 +53,7 @@ func TestObject(t *testing.T) {
 		require.Equal(t, `$"raw"`, p.do("OBJECT", "ENCODING", "k").String())
 		require.Equal(t, `:"1"`, p.do("OBJECT", "REFCOUNT", "k").String())
 		require.EqualValues(t, ':', p.do("MEMORY", "USAGE", "k").kind)
-		for _, args := range [][]string{{"OBJECT", "ENCODING", "x"}, {"OBJECT", "REFCOUNT", "x"}, {"MEMORY", "USAGE", "x"}} {
+		for _, args := range [][]string{{"OBJECT", "ENCODING", "x"}, {"OBJECT", "FREQ", "x"}, {"OBJECT", "REFCOUNT", "x"}, {"MEMORY", "USAGE", "x"}} {
 			require.Equal(t, `$null`, p.do(args...).String())
 		}
 	}

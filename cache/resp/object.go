@@ -68,7 +68,11 @@ func (c *client) countIf(n int64, ok bool, err error) error {
 	return c.count(n, err)
 }
 
-const errNotTracked = refusal("ERR it is not kept track of under this eviction policy")
+const (
+	errNotTracked = refusal("ERR it is not kept track of under this eviction policy")
+	errNotLFU     = refusal("ERR An LFU maxmemory policy is not selected, access frequency not tracked. " +
+		"Please note that when switching between policies at runtime LRU and LFU data will take some time to adjust.")
+)
 
 func objectIdleTime(c *client, args []string) error {
 	e, ok := c.srv.engine.(idler)
@@ -83,13 +87,17 @@ func objectIdleTime(c *client, args []string) error {
 }
 
 func objectFreq(c *client, args []string) error {
+	// Redis looks for the key first.
+	if n, err := c.srv.engine.Exists(c.life, args[0]); err != nil || n == 0 {
+		return c.countIf(0, false, err)
+	}
 	e, ok := c.srv.engine.(counter)
 	if !ok {
-		return errNotTracked
+		return errNotLFU
 	}
 	n, ok, err := e.Frequency(c.life, args[0])
 	if errors.Is(err, errors.ErrUnsupported) {
-		return errNotTracked
+		return errNotLFU
 	}
 	return c.countIf(n, ok, err)
 }

@@ -23,7 +23,8 @@ var optionsNotHere = map[string][]string{
 // other server's. The tests of each look at them.
 var answersOfItsOwn = []string{"dbsize", "info", "time", "command", "client"}
 
-// Each command with each option that the referee documents is sent to both.
+// Each command, with each subcommand of its and each option that the referee
+// documents, is sent to both.
 func TestEveryOptionIsCompared(t *testing.T) {
 	sent := map[string][]string{} // the words after a command's name
 	note := func(line string) {
@@ -45,12 +46,15 @@ func TestEveryOptionIsCompared(t *testing.T) {
 	}
 	s, _ := startMemory(t, Options{})
 	theirs := dial(t, testenv.Redis(t))
-	for name := range s.commands {
+	for name, cmd := range s.commands {
 		if slices.Contains(answersOfItsOwn, name) {
 			continue
 		}
 		if !slices.Contains([]string{}, name) {
 			require.Contains(t, sent, name)
+			for sub := range cmd.sub {
+				require.True(t, sub == "help" || slices.Contains(sent[name], strings.ToUpper(sub)), "%s %s", name, sub)
+			}
 		}
 		for _, option := range tokens(theirs.do("COMMAND", "DOCS", name)) {
 			if slices.Contains(optionsNotHere[name], option) {

@@ -12,6 +12,7 @@ func stringCommands() []command {
 	const group = "string"
 	return []command{
 		{name: "get", arity: 2, flags: readOnly | fast, keys: oneKey, group: group, summary: "Answer a value.", run: get},
+		{name: "strlen", arity: 2, flags: readOnly | fast, keys: oneKey, group: group, summary: "Count the bytes of a value.", run: strlen},
 		{name: "set", arity: -3, flags: write, keys: oneKey, group: group, summary: "Set a value; EX, PX, KEEPTTL, NX, XX, GET.", run: set},
 		{name: "getdel", arity: 2, flags: write | fast, keys: oneKey, group: group, summary: "Answer a value and remove its key.", run: getDel},
 		{name: "getex", arity: -2, flags: write | fast, keys: oneKey, group: group, summary: "Answer a value and change its time to live; EX, PX, PERSIST.", run: getEx},
@@ -34,6 +35,11 @@ func (c *client) answer(v cache.Optional, err error) error {
 }
 
 func get(c *client, args []string) error { return c.answer(c.srv.engine.Get(c.life, args[0])) }
+
+func strlen(c *client, args []string) error {
+	v, err := c.srv.engine.Get(c.life, args[0])
+	return c.count(int64(len(v.Str)), err)
+}
 
 func getDel(c *client, args []string) error { return c.answer(c.srv.engine.GetDel(c.life, args[0])) }
 

@@ -50,6 +50,15 @@ func TestRedisCLI(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(out), "NOAUTH")
 
+	// It asks for the length of every key by its type, and says what failed.
+	for args, want := range map[string]string{"--bigkeys": "2 strings with 12 bytes", "--memkeys": "2 strings with"} {
+		out, err := tool(t, "redis-cli", addr, "-a", "secret", "--no-auth-warning", args).CombinedOutput()
+		require.NoError(t, err, "%s: %s", args, out)
+		require.Contains(t, string(out), want)
+		require.Contains(t, string(out), "Sampled 4 keys")
+		require.NotContains(t, string(out), "failed")
+	}
+
 	t.Run("SUBSCRIBE", func(t *testing.T) {
 		cmd := tool(t, "redis-cli", addr, "-a", "secret", "--no-auth-warning", "SUBSCRIBE", "news")
 		pipe, err := cmd.StdoutPipe()
