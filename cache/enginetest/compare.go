@@ -23,18 +23,7 @@ const maxSteps = 60
 func Compare(t *testing.T, a, b cache.Engine) {
 	t.Run("commands", func(t *testing.T) {
 		ctx := t.Context()
-		base := Tag(t, a, b)
-		round := 0
-		rapid.Check(t, func(rt *rapid.T) {
-			round++
-			tag := fmt.Sprintf("%s-%d", base, round)
-			defer func() {
-				for _, e := range []cache.Engine{a, b} {
-					if err := Clear(ctx, e, tag); err != nil {
-						rt.Fatalf("%v", err)
-					}
-				}
-			}()
+		checkSame(t, a, b, func(rt *rapid.T, tag string) {
 			for step := range rapid.IntRange(1, maxSteps).Draw(rt, "steps") {
 				s := drawStep(rt, tag)
 				first, errA := s.do(ctx, a)
@@ -44,7 +33,6 @@ func Compare(t *testing.T, a, b cache.Engine) {
 						step, s.text, first, errA, second, errB)
 				}
 			}
-			requireSame(ctx, rt, tag, a, b)
 		})
 	})
 	t.Run("geo scores", func(t *testing.T) { compareGeoScores(t, a, b) })
@@ -59,6 +47,26 @@ func Compare(t *testing.T, a, b cache.Engine) {
 			}
 			return program([]string{Key(tag, "k1"), Key(tag, "k2"), Key(tag, "k3"), Key(tag, "k4")}, commands...)
 		}, a, b)
+	})
+}
+
+// checkSame runs a property on two hosts, each time with a tag of its own, and
+// requires that it leaves the same keys behind.
+func checkSame(t *testing.T, a, b cache.Engine, property func(rt *rapid.T, tag string)) {
+	t.Helper()
+	ctx, base, round := t.Context(), Tag(t, a, b), 0
+	rapid.Check(t, func(rt *rapid.T) {
+		round++
+		tag := fmt.Sprintf("%s-%d", base, round)
+		defer func() {
+			for _, e := range []cache.Engine{a, b} {
+				if err := Clear(ctx, e, tag); err != nil {
+					rt.Fatalf("%v", err)
+				}
+			}
+		}()
+		property(rt, tag)
+		requireSame(ctx, rt, tag, a, b)
 	})
 }
 

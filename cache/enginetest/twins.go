@@ -3,7 +3,6 @@ package enginetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"testing"
 
@@ -47,19 +46,7 @@ func CompareTwins(t *testing.T, s *cache.Script, gen Gen, a, b cache.Engine) {
 func CompareCalls(t *testing.T, draw func(rt *rapid.T, tag string, step int) cache.Call, a, b cache.Engine) {
 	t.Helper()
 	ctx := t.Context()
-	base := Tag(t, a, b)
-	round := 0
-	rapid.Check(t, func(rt *rapid.T) {
-		round++
-		tag := fmt.Sprintf("%s-%d", base, round)
-		defer func() {
-			for _, e := range []cache.Engine{a, b} {
-				if err := Clear(ctx, e, tag); err != nil {
-					rt.Fatalf("%v", err)
-				}
-			}
-		}()
-
+	checkSame(t, a, b, func(rt *rapid.T, tag string) {
 		calls := make([]cache.Call, rapid.IntRange(1, maxCalls).Draw(rt, "calls"))
 		for i := range calls {
 			calls[i] = draw(rt, tag, i)
@@ -81,7 +68,6 @@ func CompareCalls(t *testing.T, draw func(rt *rapid.T, tag string, step int) cac
 					first[i].Value, first[i].Err, second[i].Value, second[i].Err)
 			}
 		}
-		requireSame(ctx, rt, tag, a, b)
 	})
 }
 

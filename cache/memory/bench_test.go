@@ -66,51 +66,56 @@ func startClock(b *testing.B) (stop func()) {
 	return func() { b.ReportMetric(float64(cpu()-began)/float64(b.N), "cpu-ns/op") }
 }
 
-func BenchmarkMoveDriver(b *testing.B) {
+func withAndWithoutJournal(b *testing.B, bench func(b *testing.B, e *Engine)) {
 	for _, journaled := range []bool{false, true} {
 		b.Run(fmt.Sprintf("journal=%t", journaled), func(b *testing.B) {
 			var opt Options
 			if journaled {
 				opt.Dir = b.TempDir()
 			}
-			e := open(b, opt)
-			r := rand.New(rand.NewPCG(1, 2))
-			fix := string(make([]byte, fixSize))
-			at := int64(1_700_000_000_000)
-			batch := func(first int) []string {
-				var args []string
-				for i := range 100 {
-					driver := r.IntN(driversPerZone)
-					if first >= 0 {
-						driver = first + i
-					}
-					at++
-					args = append(args, moveArgs(r, driver, at, fix)...)
+			bench(b, open(b, opt))
+		})
+	}
+}
+
+func BenchmarkMoveDriver(b *testing.B) {
+	withAndWithoutJournal(b, func(b *testing.B, e *Engine) {
+		r := rand.New(rand.NewPCG(1, 2))
+		fix := string(make([]byte, fixSize))
+		at := int64(1_700_000_000_000)
+		batch := func(first int) []string {
+			var args []string
+			for i := range 100 {
+				driver := r.IntN(driversPerZone)
+				if first >= 0 {
+					driver = first + i
 				}
-				return args
+				at++
+				args = append(args, moveArgs(r, driver, at, fix)...)
 			}
-			const loaded = 10
-			for zone := range loaded {
-				for first := 0; first < driversPerZone; first += 100 {
-					if _, err := e.Run(ctx, moveDrivers, zoneKeys(zone), batch(first)); err != nil {
-						b.Fatal(err)
-					}
-				}
-			}
-			calls := make([]cache.Call, 500)
-			for i := range calls {
-				zone := r.IntN(loaded)
-				calls[i] = cache.Call{Script: moveDrivers, Keys: zoneKeys(zone), Args: batch(-1)}
-			}
-			defer startClock(b)()
-			for i := 0; i < b.N; i += 100 {
-				c := calls[i/100%len(calls)]
-				if _, err := e.Run(ctx, c.Script, c.Keys, c.Args); err != nil {
+			return args
+		}
+		const loaded = 10
+		for zone := range loaded {
+			for first := 0; first < driversPerZone; first += 100 {
+				if _, err := e.Run(ctx, moveDrivers, zoneKeys(zone), batch(first)); err != nil {
 					b.Fatal(err)
 				}
 			}
-		})
-	}
+		}
+		calls := make([]cache.Call, 500)
+		for i := range calls {
+			zone := r.IntN(loaded)
+			calls[i] = cache.Call{Script: moveDrivers, Keys: zoneKeys(zone), Args: batch(-1)}
+		}
+		defer startClock(b)()
+		for i := 0; i < b.N; i += 100 {
+			c := calls[i/100%len(calls)]
+			if _, err := e.Run(ctx, c.Script, c.Keys, c.Args); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkHMGet50(b *testing.B) {
@@ -141,25 +146,18 @@ func BenchmarkHMGet50(b *testing.B) {
 }
 
 func BenchmarkHIncrBy(b *testing.B) {
-	for _, journaled := range []bool{false, true} {
-		b.Run(fmt.Sprintf("journal=%t", journaled), func(b *testing.B) {
-			var opt Options
-			if journaled {
-				opt.Dir = b.TempDir()
+	withAndWithoutJournal(b, func(b *testing.B, e *Engine) {
+		fields := make([]string, 5000)
+		for i := range fields {
+			fields[i] = fmt.Sprintf("product:%05d", i)
+		}
+		defer startClock(b)()
+		for i := range b.N {
+			if _, err := e.HIncrBy(ctx, "store:1", fields[i*7919%len(fields)], 1); err != nil {
+				b.Fatal(err)
 			}
-			e := open(b, opt)
-			fields := make([]string, 5000)
-			for i := range fields {
-				fields[i] = fmt.Sprintf("product:%05d", i)
-			}
-			defer startClock(b)()
-			for i := range b.N {
-				if _, err := e.HIncrBy(ctx, "store:1", fields[i*7919%len(fields)], 1); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
+		}
+	})
 }
 
 func BenchmarkIncrWithTTL(b *testing.B) {

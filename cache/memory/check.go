@@ -60,6 +60,12 @@ type Damage struct {
 // with [ErrDirInUse] while an engine has the directory, and with [ErrVersion] for
 // files of another version.
 func Check(dir string) (*Report, error) {
+	return examineLocked(dir, func(*examination) error { return nil })
+}
+
+// examineLocked looks at a directory and does something about it while no engine
+// may have it.
+func examineLocked(dir string, do func(x *examination) error) (*Report, error) {
 	lock, err := lockExisting(dir)
 	if err != nil {
 		return nil, err
@@ -67,6 +73,9 @@ func Check(dir string) (*Report, error) {
 	defer lock.Close()
 	x, err := examine(dir)
 	if err != nil {
+		return nil, err
+	}
+	if err := do(x); err != nil {
 		return nil, err
 	}
 	return x.report, nil

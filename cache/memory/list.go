@@ -135,16 +135,6 @@ func (l *list) save(w *effects, key string, cut func()) {
 
 // span turns indexes as LRANGE has them into positions, first up to end.
 func (l *list) span(start, stop int64) (first, end int64) {
-	n := int64(l.n)
-	if start < 0 {
-		start = max(start+n, 0)
-	}
-	if stop < 0 {
-		stop += n
-	}
-	stop = min(stop, n-1)
-	if start > stop {
-		return l.first, l.first
-	}
-	return l.first + start, l.first + stop + 1
+	from, to := rankRange(start, stop, l.n)
+	return l.first + int64(from), l.first + int64(to)
 }

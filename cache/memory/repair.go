@@ -18,22 +18,15 @@ const asidePrefix = "replaced-"
 // It may be interrupted at any moment: until its last steps all files are where
 // they were, and then they are in both places for a moment.
 func Repair(dir string) (*Report, error) {
-	lock, err := lockExisting(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer lock.Close()
-	x, err := examine(dir)
-	if err != nil {
-		return nil, err
-	}
-	if len(x.report.Damage) == 0 {
-		return x.report, nil
-	}
-	if err := x.repair(osDisk{}); err != nil {
-		return nil, fmt.Errorf("memory: repair %s: %w", dir, err)
-	}
-	return x.report, nil
+	return examineLocked(dir, func(x *examination) error {
+		if len(x.report.Damage) == 0 {
+			return nil
+		}
+		if err := x.repair(osDisk{}); err != nil {
+			return fmt.Errorf("memory: repair %s: %w", dir, err)
+		}
+		return nil
+	})
 }
 
 // repair writes what can be kept as a snapshot under a number above all others,
