@@ -4,7 +4,8 @@
 # arguments for the list of verbs.
 #
 # Works on a Debian-like machine, as root or with sudo: what is missing is
-# installed (apt for the programs, Maven for Cassandra's jars, pip for Valkey).
+# installed (apt for the programs, Maven for Cassandra's jars, pip for Valkey
+# and redis-py).
 # Everything that runs listens on 127.0.0.1 on a port of its own and keeps its
 # files under .services/, so nothing of the machine's own is touched. A service
 # is one process, or several that belong together (scripts/redis-sets.sh):
@@ -214,7 +215,7 @@ missing_packages() {
 	chromium_path >/dev/null || echo chromium
 	java_17 >/dev/null || echo openjdk-17-jre-headless
 	command -v mvn >/dev/null || echo maven
-	valkey_path >/dev/null || python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
+	{ valkey_path >/dev/null && redis_py_is_there; } || python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
 	# The race detector is linked in by a C compiler.
 	command -v "${CC:-gcc}" >/dev/null || echo gcc libc6-dev
 }
@@ -271,6 +272,24 @@ fetch_cassandra() {
 	say "fetched $(find "$lib" -name '*.jar' | wc -l) jars"
 }
 
+# The library that most programs in Python speak to Redis with. It is no service:
+# the tests have it speak to the product's own port.
+redis_py=redis==8.1.0
+
+redis_py_is_there() { [ -d "$dir/redis-py/${redis_py/==/-}.dist-info" ]; }
+
+# fetch_redis_py puts it into a folder of its own, for PYTHONPATH.
+fetch_redis_py() {
+	if redis_py_is_there; then
+		return
+	fi
+	say "fetching redis-py with pip"
+	rm -rf "$dir/redis-py" "$dir/redis-py.new"
+	python3 -m pip install --quiet --target "$dir/redis-py.new" "$redis_py" >"$dir/pip.log" 2>&1 ||
+		fail_with_log pip "could not fetch $redis_py"
+	mv "$dir/redis-py.new" "$dir/redis-py" # last: the sign that it is complete
+}
+
 # build_cqlping builds the question that Cassandra has to answer.
 build_cqlping() {
 	(cd "$root" && go build -o "$dir/cqlping" ./scripts/cassandra/cqlping) ||
@@ -298,6 +317,7 @@ install_everything() {
 	done
 	[ "$status" -eq 0 ] || die "not everything could be installed"
 	fetch_valkey
+	fetch_redis_py
 }
 
 # --- The services ------------------------------------------------------------
@@ -370,6 +390,7 @@ up() {
 		export HYPERLOCAL_TEST_CLUSTER=$(addresses cluster)
 		export HYPERLOCAL_TEST_CASSANDRA=$address:$(port_of cassandra)
 		export HYPERLOCAL_TEST_CHROMIUM=$(chromium_path)
+		export HYPERLOCAL_TEST_REDIS_PY=$dir/redis-py
 		export HYPERLOCAL_TEST_REQUIRE=1
 	ENV
 	flock -u 9
