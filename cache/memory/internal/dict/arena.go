@@ -36,8 +36,11 @@ const (
 	chunkSize = 64 << 10
 	chunkBits = 14 // of units in a chunk
 	chunkMask = 1<<chunkBits - 1
-	// firstChunk is what a new map begins with; it doubles up to chunkSize.
+	// firstChunk is what a new map begins with; it doubles up to chunkStep. From
+	// there on a chunk grows by chunkStep, and another begins with as much: in a map
+	// of some 100 KB half a chunk would be a good part of it.
 	firstChunk = 64
+	chunkStep  = 8 << 10
 
 	maxName  = 255
 	maxEntry = 2048 // bytes of an entry that lies in a chunk
@@ -226,34 +229,32 @@ func (a *arena) take(class int) (Ref, []byte) {
 	return ref, b
 }
 
-// extend makes room for size bytes, by a longer first chunk or another one.
-// What is left of a full chunk becomes a free place, so that a walk over the
-// chunk finds its end.
+// extend makes room for size bytes, by a longer last chunk or another one. What is
+// left of a full chunk becomes a free place, so that a walk over the chunk finds
+// its end.
 func (a *arena) extend(last, size int) int {
-	if last < 1 {
-		old := 0
-		if last == 0 {
-			old = len(a.chunks[0])
+	if last >= 0 && a.used+size <= chunkSize {
+		old := a.chunks[last]
+		n := len(old) + min(len(old), chunkStep)
+		for n < a.used+size {
+			n *= 2
 		}
-		if n := max(2*old, firstChunk); old < chunkSize && a.used+size <= chunkSize {
-			for n < a.used+size {
-				n *= 2
-			}
-			grown := make([]byte, min(n, chunkSize))
-			if last < 0 {
-				a.chunks = append(a.chunks, nil)
-				a.allocated += sliceSize
-			}
-			copy(grown, a.chunks[0])
-			a.chunks[0] = grown
-			a.allocated += int64(len(grown) - old)
-			return 0
-		}
+		a.chunks[last] = make([]byte, min(n, chunkSize))
+		copy(a.chunks[last], old)
+		a.allocated += int64(len(a.chunks[last]) - len(old))
+		return last
 	}
-	a.chunks[last] = a.chunks[last][:a.used]
+	n := chunkStep
+	if last < 0 {
+		for n = firstChunk; n < size; {
+			n *= 2
+		}
+	} else {
+		a.chunks[last] = a.chunks[last][:a.used]
+	}
 	before := cap(a.chunks)
-	a.chunks = append(a.chunks, make([]byte, chunkSize))
-	a.allocated += chunkSize + int64(cap(a.chunks)-before)*sliceSize
+	a.chunks = append(a.chunks, make([]byte, n))
+	a.allocated += int64(n) + int64(cap(a.chunks)-before)*sliceSize
 	a.used = 0
 	return last + 1
 }

@@ -12,10 +12,11 @@ func (d *Dict) Sparse() bool {
 }
 
 func (a *arena) chunkBytes() int64 {
-	if len(a.chunks) <= 1 {
+	last := len(a.chunks) - 1
+	if last <= 0 {
 		return int64(a.used)
 	}
-	return int64(len(a.chunks)) * chunkSize
+	return int64(last)*chunkSize + int64(len(a.chunks[last]))
 }
 
 // Rebuild lays all entries out anew, in the memory that they need. Whoever
