@@ -36,6 +36,9 @@ func counting(o options) traffic {
 			for i := range which {
 				which[i] = keys[r.IntN(len(keys))]
 			}
+			// In order, as they come from a connection: otherwise each key's bytes
+			// would have to be waited for on the way to the engine.
+			which = compactStrings(which)
 			return work{
 				ops: n,
 				ours: func(ctx context.Context, e cache.Engine) error {

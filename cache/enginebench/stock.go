@@ -60,30 +60,38 @@ func stockReads(o options) traffic {
 		fill: s.fill,
 		ours: 100_000, redis: 20_000,
 		prepare: func(r *rand.Rand, n int) work {
+			// Numbers, so that what is prepared is no burden to the collector.
 			type ask struct {
-				store    string
-				products []string
+				store    uint16
+				products [fieldsPerRead]uint16
 			}
 			asks := make([]ask, n)
 			for i := range asks {
-				asks[i] = ask{s.stores[r.IntN(len(s.stores))], make([]string, fieldsPerRead)}
+				asks[i].store = uint16(r.IntN(len(s.stores)))
 				for j := range asks[i].products {
-					asks[i].products[j] = s.products[r.IntN(len(s.products))]
+					asks[i].products[j] = uint16(r.IntN(len(s.products)))
 				}
+			}
+			var products [fieldsPerRead]string
+			read := func(a *ask) (store string) {
+				for i, p := range a.products {
+					products[i] = s.products[p]
+				}
+				return s.stores[a.store]
 			}
 			return work{
 				ops: n,
 				ours: func(ctx context.Context, e cache.Engine) error {
 					for i := range asks {
-						if _, err := e.HMGet(ctx, asks[i].store, asks[i].products...); err != nil {
+						if _, err := e.HMGet(ctx, read(&asks[i]), products[:]...); err != nil {
 							return err
 						}
 					}
 					return nil
 				},
 				redis: func(p *pipeline) {
-					for _, a := range asks {
-						p.add(append([]string{"HMGET", a.store}, a.products...)...)
+					for i := range asks {
+						p.add(append([]string{"HMGET", read(&asks[i])}, products[:]...)...)
 					}
 				},
 			}

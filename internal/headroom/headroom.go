@@ -61,14 +61,10 @@ func look() usage {
 	s := []metrics.Sample{
 		{Name: "/gc/heap/live:bytes"},
 		{Name: "/cpu/classes/gc/total:cpu-seconds"},
-		{Name: "/cpu/classes/gc/mark/idle:cpu-seconds"}, // of processors with nothing else to do
 		{Name: "/cpu/classes/user:cpu-seconds"},
 	}
 	metrics.Read(s)
-	return usage{
-		alive:      s[0].Value.Uint64(),
-		collecting: s[1].Value.Float64() - s[2].Value.Float64(), own: s[3].Value.Float64(),
-	}
+	return usage{alive: s[0].Value.Uint64(), collecting: s[1].Value.Float64(), own: s[2].Value.Float64()}
 }
 
 // room is what the heap may grow by between collections, in percent of what is
@@ -87,7 +83,8 @@ func (r *room) adjust(u usage) int {
 	collecting, own := u.collecting-r.last.collecting, u.own-r.last.own
 	r.last = u
 	switch share := collecting / max(collecting+own, 1e-9); {
-	case collecting > 0 && share > dear:
+	case collecting == 0: // nothing was collected, so nothing is known
+	case share > dear:
 		r.percent = min(maxPercent, r.percent+r.percent/2)
 	case share < cheap:
 		r.percent /= 2

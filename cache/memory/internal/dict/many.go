@@ -4,34 +4,45 @@ import "hyperlocal/cache"
 
 // A lookup waits for memory twice, for its slot and for its entry. Where several
 // names are looked up, all slots are touched before the first is looked at, and
-// all entries before the first name is compared, with no branch in between that a
-// processor could guess wrong: so the waits overlap.
+// all entries before the first name is compared, in loops so short that a
+// processor is busy with many rounds at a time, with no branch that it could guess
+// wrong: so the waits overlap. Both ends of what is read next are touched, since it
+// may go over two cache lines.
 
-// atOnce is how many lookups overlap.
-const atOnce = 64
+const (
+	// atOnce is how many lookups overlap.
+	atOnce = 64
+	// nearby is where most searches end, slots from home.
+	nearby = 5
+	// shortValue is for how many bytes of each value there is room at first.
+	shortValue = 8
+)
 
-// GetMany answers in the order of names. The values are copies that share one
-// allocation.
+// GetMany answers in the order of names. The values are copies that share an
+// allocation or a few.
 func (d *Dict) GetMany(names []string) []cache.Optional {
 	values := make([]cache.Optional, len(names))
 	if d.n == 0 {
 		return values
 	}
-	refs := make([]Ref, len(names))
-	d.FindMany(names, refs)
-	total := 0
-	for _, ref := range refs {
-		if ref != 0 {
-			total += len(d.arena.value(ref))
-		}
+	var few [atOnce]Ref
+	refs := few[:]
+	if len(names) > atOnce {
+		refs = make([]Ref, len(names))
 	}
-	buf := make([]byte, 0, total)
+	refs = refs[:len(names)]
+	d.FindMany(names, refs)
+	var buf []byte
 	for i, ref := range refs {
 		if ref == 0 {
 			continue
 		}
+		value := d.arena.value(ref)
+		if len(value) > cap(buf)-len(buf) {
+			buf = make([]byte, 0, max(len(value), shortValue*(len(refs)-i)))
+		}
 		start := len(buf)
-		buf = append(buf, d.arena.value(ref)...)
+		buf = append(buf, value...)
 		values[i] = cache.Optional{Str: viewOf(buf[start:]), OK: true}
 	}
 	return values
@@ -80,23 +91,31 @@ func (d *Dict) findMany(names []string, refs []Ref) {
 		return
 	}
 	var hashes [atOnce]uint32
-	var touched Ref
 	for i, name := range names {
 		hashes[i] = hashOf(name)
-		touched ^= d.table[d.home(hashes[i])].ref
+	}
+	var touched Ref
+	table := d.table
+	for _, h := range hashes[:len(names)] {
+		home := d.home(h)
+		touched ^= table[home].ref ^ table[min(home+nearby, len(table)-1)].ref
 	}
 	for i := range names {
 		// The first slot with the hash: nearly always the entry looked for.
 		p := d.home(hashes[i])
-		for d.table[p].ref != 0 && d.table[p].hash != hashes[i] {
-			if p++; p == len(d.table) {
+		for table[p].ref != 0 && table[p].hash != hashes[i] {
+			if p++; p == len(table) {
 				p = 0
 			}
 		}
-		refs[i] = d.table[p].ref
+		refs[i] = table[p].ref
 	}
-	for _, ref := range refs {
-		touched ^= Ref(d.arena.at(max(ref, firstRef))[0])
+	chunks := d.arena.chunks
+	for i, ref := range refs[:len(names)] {
+		// As at and name have it, without what would make the loop longer.
+		u := uint32(max(ref, firstRef)) - 1
+		chunk, p := chunks[u>>chunkBits], int(u&chunkMask)*unit
+		touched ^= Ref(chunk[p]) ^ Ref(chunk[min(p+header+len(names[i]), len(chunk)-1)])
 	}
 	keepLoads(touched)
 	for i, name := range names {
