@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"sync"
 
 	"hyperlocal/cache"
 	"hyperlocal/cache/geoscore"
@@ -129,9 +130,9 @@ func fix(lat, lon float64, at int64) string {
 var move = &cache.Script{
 	Name: "enginebench.move",
 	Go: func(tx cache.Tx, keys, args []string) cache.Value {
-		places := make([]cache.Member, 0, len(args)/4)
-		seen := make([]cache.Member, 0, len(args)/4)
-		last := make([]cache.Field, 0, len(args)/4)
+		m := moved.Get().(*moves)
+		defer moved.Put(m)
+		places, seen, last := m.places[:0], m.seen[:0], m.last[:0]
 		for ; len(args) >= 4; args = args[4:] {
 			score, _ := strconv.ParseFloat(args[1], 64) // prepared as numbers
 			at, _ := strconv.ParseFloat(args[2], 64)
@@ -142,9 +143,18 @@ var move = &cache.Script{
 		tx.ZAddAll(keys[0], places)
 		tx.ZAddAll(keys[1], seen)
 		tx.HSetAll(keys[2], last)
+		m.places, m.seen, m.last = places, seen, last
 		return cache.Value{}
 	},
 }
+
+// moves is the working memory of the script.
+type moves struct {
+	places, seen []cache.Member
+	last         []cache.Field
+}
+
+var moved = sync.Pool{New: func() any { return new(moves) }}
 
 // batchSize is how many drivers a call moves.
 const batchSize = 100

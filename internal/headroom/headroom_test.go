@@ -30,13 +30,14 @@ func TestAdjust(t *testing.T) {
 	}
 	require.Equal(t, maxPercent, r.percent, "while collecting is dear")
 
+	require.Equal(t, maxPercent, work(0), "nothing was collected")
 	for range 20 {
 		u.alive = 2 * minRoom
-		work(0)
+		work(0.01)
 	}
 	require.Equal(t, 50, r.percent, "of a heap that is not large")
 	u.alive = 0
-	require.Equal(t, maxPercent, work(0), "of an empty one")
+	require.Equal(t, maxPercent, work(0.01), "of an empty one")
 }
 
 func TestKeep(t *testing.T) {

@@ -35,16 +35,22 @@ func (s *Set) PutMany(members []cache.Member) (added int64) {
 // touch brings the blocks that members leave and those that they go to nearer.
 func (s *Set) touch(members []cache.Member, refs []dict.Ref) {
 	x := &s.index
-	var touched float64
+	var near [2 * atOnce]*block
+	n := 0
 	for i, m := range members {
 		if refs[i] == 0 {
 			continue
 		}
 		for _, score := range [2]float64{s.scoreOf(refs[i]), m.Score} {
 			if block := searchFrom(x.tops, score); block < len(x.blocks) {
-				touched += x.blocks[block].sample()
+				near[n] = x.blocks[block]
+				n++
 			}
 		}
+	}
+	var touched float64
+	for _, b := range near[:n] {
+		touched += b.sample()
 	}
 	keepLoads(touched)
 }
