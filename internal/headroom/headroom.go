@@ -83,7 +83,6 @@ func (r *room) adjust(u usage) int {
 	collecting, own := u.collecting-r.last.collecting, u.own-r.last.own
 	r.last = u
 	switch share := collecting / max(collecting+own, 1e-9); {
-	case collecting == 0: // nothing was collected, so nothing is known
 	case share > dear:
 		r.percent = min(maxPercent, r.percent+r.percent/2)
 	case share < cheap:
