@@ -385,7 +385,6 @@ up() {
 	cat >"$dir/env" <<-ENV
 		export HYPERLOCAL_TEST_REDIS=$address:$(port_of redis)
 		export HYPERLOCAL_TEST_VALKEY=$address:$(port_of valkey)
-		export HYPERLOCAL_TEST_VALKEY_SERVER=$(valkey_path)
 		export HYPERLOCAL_TEST_SENTINEL=$(sentinel_url)
 		export HYPERLOCAL_TEST_CLUSTER=$(addresses cluster)
 		export HYPERLOCAL_TEST_CASSANDRA=$address:$(port_of cassandra)

@@ -26,7 +26,7 @@ const (
 
 // The sentinels announce a new primary; asking them now and then as well finds
 // one whose announcement was lost.
-const sentinelRefresh = 5 * time.Second
+const sentinelRefresh = 500 * time.Millisecond
 
 // Reads are sent again after a broken connection: at once, then twice more.
 var readRetries = []time.Duration{0, 10 * time.Millisecond, 50 * time.Millisecond}
