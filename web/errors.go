@@ -35,7 +35,7 @@ var refusals = []struct {
 	{orders.ErrBacklog, problem.Unavailable.WithDetail("too many orders wait for the database").RetryAfter(10 * time.Second)},
 	{persist.ErrNotFound, problem.NotFound},
 	{cache.ErrUnavailable, problem.Unavailable.WithDetail("the engine does not answer")},
-	{cache.ErrNotDurable, problem.Unavailable.WithDetail("the engine cannot write to its disk")},
+	{cache.ErrNotDurable, problem.Unavailable.WithDetail("the engine could not make the write durable; it may have been done")},
 	{cache.ErrOutOfMemory, problem.New(http.StatusInsufficientStorage, "out-of-memory", "The engine's memory limit is reached").
 		WithDetail("what would take more memory is refused; reads go on").RetryAfter(10 * time.Second)},
 	{persist.ErrUnavailable, problem.Unavailable.WithDetail("the database does not answer")},

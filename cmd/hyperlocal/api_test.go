@@ -35,7 +35,16 @@ var hosts = []struct {
 		return []string{"--engine", "redis://" + testenv.OwnRedis(t), "--store",
 			fmt.Sprintf("cassandra://%s/api_test_%08x", testenv.Cassandra(t), rand.Uint32())}
 	}},
+	{"Sentinel and SQLite", func(t *testing.T) []string {
+		return []string{"--engine", testenv.OwnSentinel(t, calm).URL(), "--engine-durability", "wait", "--data-dir", t.TempDir()}
+	}},
+	{"Cluster and SQLite", func(t *testing.T) []string {
+		return []string{"--engine", testenv.OwnCluster(t, calm).URL(), "--engine-durability", "wait", "--data-dir", t.TempDir()}
+	}},
 }
+
+// calm is when a silent server counts as gone in a set that nobody kills.
+const calm = 20 * time.Second
 
 // quick are the settings that make a flush come soon.
 var quick = []string{"--zones", wards, "--bucket", "1s", "--bucket-grace", "1ms", "--flush-every", "200ms", "--live-tick", "100ms"}

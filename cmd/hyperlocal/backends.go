@@ -42,13 +42,17 @@ func openEngine(ctx context.Context, c config, log *slog.Logger) (cache.Engine, 
 		limitHeap(limit)
 		return e, nil
 	case strings.HasPrefix(scheme, "redis"):
-		e, err := redis.Open(ctx, c.Engine, redis.Options{ClientName: "hyperlocal"})
+		options := redis.Options{ClientName: "hyperlocal"}
+		if c.EngineDurability == "wait" {
+			options.Replicas = 1
+		}
+		e, err := redis.Open(ctx, c.Engine, options)
 		if err != nil {
 			return nil, fmt.Errorf("--engine: %w", err)
 		}
 		return e, nil
 	}
-	return nil, fmt.Errorf("--engine %q: want memory or redis://[user:password@]host:port[/db]", c.Engine)
+	return nil, fmt.Errorf("--engine %q: want memory, redis://[user:password@]host:port[/db], redis-sentinel://HOSTS/PRIMARY or redis-cluster://HOSTS", c.Engine)
 }
 
 // openStore opens what --store names.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -20,28 +21,29 @@ import (
 // environment variable (HYPERLOCAL_STALE_AFTER) and a line of the file
 // (stale-after: 60s); the first of them that is given wins.
 type config struct {
-	Addr            string        `koanf:"addr"`
-	DataDir         string        `koanf:"data-dir"`
-	Engine          string        `koanf:"engine"`
-	Store           string        `koanf:"store"`
-	Zones           string        `koanf:"zones"`
-	StaleAfter      time.Duration `koanf:"stale-after"`
-	Bucket          time.Duration `koanf:"bucket"`
-	BucketGrace     time.Duration `koanf:"bucket-grace"`
-	FlushEvery      time.Duration `koanf:"flush-every"`
-	LiveTick        time.Duration `koanf:"live-tick"`
-	AllowedOrigins  []string      `koanf:"allowed-origins"`
-	ShutdownTimeout time.Duration `koanf:"shutdown-timeout"`
-	LogLevel        string        `koanf:"log-level"`
-	LogFormat       string        `koanf:"log-format"`
-	Demo            bool          `koanf:"demo"`
-	DemoPartners    int           `koanf:"demo-partners"`
-	PprofAddr       string        `koanf:"pprof-addr"`
-	MaxMemory       string        `koanf:"max-memory"`
-	Eviction        string        `koanf:"eviction"`
-	RESPAddr        string        `koanf:"resp-addr"`
-	RESPPassword    string        `koanf:"resp-password"`
-	RESPReadOnly    bool          `koanf:"resp-read-only"`
+	Addr             string        `koanf:"addr"`
+	DataDir          string        `koanf:"data-dir"`
+	Engine           string        `koanf:"engine"`
+	EngineDurability string        `koanf:"engine-durability"`
+	Store            string        `koanf:"store"`
+	Zones            string        `koanf:"zones"`
+	StaleAfter       time.Duration `koanf:"stale-after"`
+	Bucket           time.Duration `koanf:"bucket"`
+	BucketGrace      time.Duration `koanf:"bucket-grace"`
+	FlushEvery       time.Duration `koanf:"flush-every"`
+	LiveTick         time.Duration `koanf:"live-tick"`
+	AllowedOrigins   []string      `koanf:"allowed-origins"`
+	ShutdownTimeout  time.Duration `koanf:"shutdown-timeout"`
+	LogLevel         string        `koanf:"log-level"`
+	LogFormat        string        `koanf:"log-format"`
+	Demo             bool          `koanf:"demo"`
+	DemoPartners     int           `koanf:"demo-partners"`
+	PprofAddr        string        `koanf:"pprof-addr"`
+	MaxMemory        string        `koanf:"max-memory"`
+	Eviction         string        `koanf:"eviction"`
+	RESPAddr         string        `koanf:"resp-addr"`
+	RESPPassword     string        `koanf:"resp-password"`
+	RESPReadOnly     bool          `koanf:"resp-read-only"`
 }
 
 const envPrefix = "HYPERLOCAL_"
@@ -51,7 +53,8 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("config", "", "read settings from a YAML `file`: the flags' names without dashes in front")
 	f.String("addr", "127.0.0.1:8080", "listen on this `host:port`; use :8080 to be reached from other machines")
 	f.String("data-dir", "data", "keep the memory engine's journal and the SQLite file in this `folder`")
-	f.String("engine", "memory", "`where` the live state is: memory, or redis://[user:password@]host:port[/db]")
+	f.String("engine", "memory", "`where` the live state is: memory, redis://[user:password@]host:port[/db], redis-sentinel://HOSTS/PRIMARY, or redis-cluster://HOSTS; rediss… with TLS; ?timeout=500ms&pool=64 may follow")
+	f.String("engine-durability", "server", "what a change of stock or of an order waits for before it is acknowledged, on a Redis engine: server (what its appendfsync says) or wait (until one replica has it, too)")
 	f.String("max-memory", "", "let the memory engine's data take at most this `size`, such as 512MiB or 4GB (default no limit)")
 	f.String("eviction", "noeviction", "which of the keys that others keep here go above --max-memory: noeviction, allkeys-lru, allkeys-lfu, volatile-lru or volatile-ttl; stock, orders and the fleet never do")
 	f.String("store", "", "`where` the durable record is: sqlite:PATH, or cassandra://[user:password@]host[:port]/keyspace (default sqlite:DATA-DIR/hyperlocal.db)")
@@ -127,6 +130,12 @@ func envSetting(name, value string) (string, any) {
 
 // check refuses what cannot work, by the name of its flag.
 func (c config) check() error {
+	switch {
+	case c.EngineDurability != "server" && c.EngineDurability != "wait":
+		return fmt.Errorf("--engine-durability %q: want server or wait", c.EngineDurability)
+	case c.EngineDurability == "wait" && c.Engine == "memory":
+		return errors.New("--engine-durability wait: the memory engine has no replicas; it always has a change on disk first")
+	}
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		return fmt.Errorf("--addr %q: want host:port, such as 127.0.0.1:8080 or :8080", c.Addr)
 	}

@@ -76,6 +76,8 @@ func TestConfigRefuses(t *testing.T) {
 		"limit of a server":    {args: []string{"--max-memory", "1GB", "--engine", "redis://localhost"}, want: "maxmemory-policy"},
 		"unknown policy":       {args: []string{"--max-memory", "1GB", "--eviction", "random"}, want: "allkeys-lru"},
 		"policy without limit": {args: []string{"--eviction", "allkeys-lru"}, want: "needs --max-memory"},
+		"unknown durability":   {args: []string{"--engine-durability", "much"}, want: "server or wait"},
+		"no replicas":          {args: []string{"--engine-durability", "wait"}, want: "no replicas"},
 		"no partners":          {args: []string{"--demo-partners", "0"}, want: "--demo-partners"},
 		"file missing":         {args: []string{"--config", "/nowhere.yaml"}, want: "/nowhere.yaml"},
 		"misspelt variable":    {env: "HYPERLOCAL_STALE_AFTR", want: `"stale-aftr"`},
