@@ -45,7 +45,7 @@ var (
 
 // measurements are all lines, in the order they are printed.
 func measurements(o options) []measurement {
-	return []measurement{
+	return append([]measurement{
 		perOperation("move-zones", withAndWithout, movesIn(o, zonesOfCity(o.members)),
 			row{title: "move a driver within one of 100 zones", bar: 2}),
 		perOperation("move-city", withAndWithout, movesIn(o, oneCity(o.members)),
@@ -65,9 +65,10 @@ func measurements(o options) []measurement {
 		footprintOfDrivers(o),
 		footprintOfStock(o),
 		starting(o),
+		compacting(o),
 		garbage(o),
 		scaling(o),
-	}
+	}, accounting(o)...)
 }
 
 // ownHost is what our side of a measurement works with, in a process of its own.

@@ -108,7 +108,7 @@ func makeSnapshot(ctx context.Context, o options, dir string) error {
 // onlySnapshot says whether the folder has a snapshot and hardly any journal.
 func onlySnapshot(dir string) (bool, error) {
 	const hardlyAny = 64 << 10
-	snapshots, err := filepath.Glob(filepath.Join(dir, "snapshot-*.snap"))
+	found, err := snapshots(dir)
 	if err != nil {
 		return false, err
 	}
@@ -122,5 +122,5 @@ func onlySnapshot(dir string) (bool, error) {
 			size += info.Size()
 		}
 	}
-	return len(snapshots) == 1 && size < hardlyAny, nil
+	return len(found) == 1 && size < hardlyAny, nil
 }

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"runtime"
 	"strconv"
 	"unsafe"
 
@@ -81,6 +82,9 @@ func (p *pager) cut() {
 		p.flush()
 	}
 	p.begun = len(p.e.b)
+	// Where there are few processors, what has become ready need not wait until
+	// the scheduler takes this one away, which is 10 ms.
+	runtime.Gosched()
 	if p.err == nil {
 		p.err = p.w.between()
 	}
