@@ -56,7 +56,8 @@ vuln: ## look for known vulnerabilities in what the binary calls (asks the Go vu
 
 .PHONY: bench
 bench: build ## measure: Go benchmarks, then the server process as a whole
-	go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
+	./scripts/services.sh run \
+		go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
 	./scripts/bench.sh
 
 .PHONY: bench-engine

@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 drivers=${DRIVERS:-100000}
 rounds=${ROUNDS:-40} # of a second each: the flush, every 30 s, has its share
-port=${BENCH_REDIS_PORT:-17479}
+port=${BENCH_REDIS_PORT:-17439}
 
 go build -o bin/hyperlocal ./cmd/hyperlocal
 go build -o bin/pingcost ./loadtest/pingcost
