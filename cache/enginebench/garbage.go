@@ -14,8 +14,9 @@ const (
 	steadyRate = 100_000               // writes a second, half moves of drivers, half of stock
 	steadyTick = 10 * time.Millisecond // so often some of them
 	halfTick   = steadyRate * int(steadyTick/time.Millisecond) / 1000 / 2
-	// gcPatience is how long a collection is waited for before one is forced.
-	gcPatience = 20 * time.Second
+	// gcPatience is how many times the length of a round a collection is waited for
+	// before one is forced.
+	gcPatience = 5
 )
 
 // garbage measures what the collector takes while a large data set is written
@@ -47,7 +48,7 @@ func garbage(o options) measurement {
 				began := time.Now()
 				used, err := ownCPU(func() error {
 					for i := 0; time.Since(began) < h.steady || readCollector().cycles == before.cycles; i++ {
-						if time.Since(began) > h.steady+gcPatience {
+						if time.Since(began) > gcPatience*h.steady {
 							runtime.GC()
 						}
 						at := i % ticks

@@ -32,8 +32,7 @@ func (x *index) bytes() int64 {
 	return int64(len(x.blocks))*blockSize + int64(cap(x.blocks)+cap(x.tops))*8 + int64(cap(x.counts))
 }
 
-func (x *index) begin() pos { return pos{} }
-func (x *index) end() pos   { return pos{block: len(x.blocks)} }
+func (x *index) end() pos { return pos{block: len(x.blocks)} }
 
 func (x *index) count(block int) int { return int(x.counts[block]) }
 
