@@ -128,7 +128,7 @@ func (r *reader) header(kind byte, what, invalid string, most int) (int, error) 
 	rest := r.buf[r.pos+r.scanned:]
 	eol := bytes.IndexByte(rest, '\r')
 	switch {
-	case eol < 0 && len(rest) > r.limits.Inline:
+	case eol > r.limits.Inline, eol < 0 && len(rest) > r.limits.Inline:
 		return 0, protocolError("too big " + what + " string")
 	case eol < 0 || eol+1 == len(rest):
 		return 0, errIncomplete
