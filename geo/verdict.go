@@ -25,12 +25,15 @@ const (
 	Future
 	// Implausible: no vehicle gets there in the time since the fix before.
 	Implausible
+	// Waiting: the engine did not answer. The fix is judged when it does; until
+	// then nothing more is known.
+	Waiting
 
 	// NumVerdicts is the number of verdicts, for arrays indexed by them.
-	NumVerdicts = int(Implausible) + 1
+	NumVerdicts = int(Waiting) + 1
 )
 
-var verdictNames = [NumVerdicts]string{"invalid", "accepted", "late", "duplicate", "future", "implausible"}
+var verdictNames = [NumVerdicts]string{"invalid", "accepted", "late", "duplicate", "future", "implausible", "waiting"}
 
 // String returns the verdict's name on the wire.
 func (v Verdict) String() string {

@@ -183,7 +183,7 @@ func (h *Handler) answer(pings []Ping, outcomes []geo.Outcome) answer {
 			o, outcomes = outcomes[0], outcomes[1:]
 		}
 		counts[o.Verdict]++
-		if !o.Verdict.Joined() && len(a.Rejected) < maxListed {
+		if !o.Verdict.Joined() && o.Verdict != geo.Waiting && len(a.Rejected) < maxListed {
 			a.Rejected = append(a.Rejected, rejection{i, o.Verdict.String(), o.Field, o.Detail})
 		}
 	}
@@ -194,6 +194,13 @@ func (h *Handler) answer(pings []Ping, outcomes []geo.Outcome) answer {
 		}
 	}
 	return a
+}
+
+// Count adds outcomes that no request was told.
+func (h *Handler) Count(outcomes []geo.Outcome) {
+	for _, o := range outcomes {
+		h.counts[o.Verdict].Add(1)
+	}
 }
 
 func (h *Handler) putBack(w *work) {

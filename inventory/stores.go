@@ -141,6 +141,16 @@ func (inv *Inventory) Stores(ctx context.Context) ([]persist.DarkStore, error) {
 	return stores, nil
 }
 
+// Recorded returns all stores in order of id as the database has them.
+func (inv *Inventory) Recorded(ctx context.Context) ([]persist.DarkStore, error) {
+	stores, err := inv.db.DarkStores(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read stores: %w", err)
+	}
+	slices.SortFunc(stores, func(a, b persist.DarkStore) int { return strings.Compare(a.ID, b.ID) })
+	return stores, nil
+}
+
 func decodeStore(id, row string) (s persist.DarkStore, err error) {
 	if err := json.Unmarshal([]byte(row), &s); err != nil {
 		return s, fmt.Errorf("store %s as the engine has it: %w", id, err)

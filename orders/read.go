@@ -24,6 +24,14 @@ func (o *Orders) Get(ctx context.Context, id string) (persist.Order, []persist.O
 	if err != nil || s.there {
 		return s.order, s.events, err
 	}
+	return o.Recorded(ctx, id)
+}
+
+// Recorded returns an order as the database has it, which is some seconds behind
+// while it is under way.
+//
+// Errors: ErrNotFound.
+func (o *Orders) Recorded(ctx context.Context, id string) (persist.Order, []persist.OrderEvent, error) {
 	order, events, err := o.db.Order(ctx, id)
 	if errors.Is(err, persist.ErrNotFound) {
 		err = fmt.Errorf("%w: %s", ErrNotFound, id)

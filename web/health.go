@@ -16,10 +16,12 @@ import (
 const checkTimeout = 2 * time.Second
 
 func healthz(c echo.Context) error {
-	return c.JSON(http.StatusOK, api.Health{Status: api.Ok, Checks: map[string]string{}})
+	return c.JSON(http.StatusOK, api.Health{Status: api.HealthStatusOk, Checks: map[string]string{}})
 }
 
-// readyz asks every part at once.
+// readyz asks every part at once. A server that can still do a part of its work
+// is ready for it: all servers share the engine, and if each of them sent its
+// traffic away, nobody would get even that part.
 func readyz(checks map[string]Check) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, cancel := context.WithTimeout(c.Request().Context(), checkTimeout)
@@ -41,11 +43,18 @@ func readyz(checks map[string]Check) echo.HandlerFunc {
 		}
 		wg.Wait()
 
-		status, health := http.StatusOK, api.Ok
+		gone := 0
 		for _, a := range answers {
 			if a != "ok" {
-				status, health = http.StatusServiceUnavailable, api.Degraded
+				gone++
 			}
+		}
+		status, health := http.StatusOK, api.HealthStatusOk
+		if gone > 0 {
+			health = api.HealthStatusDegraded
+		}
+		if gone == len(checks) {
+			status = http.StatusServiceUnavailable
 		}
 		return c.JSON(status, api.Health{Status: health, Checks: answers})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"hyperlocal/cache"
 	"hyperlocal/geo"
 	"hyperlocal/orders"
 	"hyperlocal/persist"
@@ -15,6 +16,7 @@ type Orders interface {
 	Create(ctx context.Context, o orders.NewOrder) (persist.Order, []persist.OrderEvent, error)
 	Advance(ctx context.Context, id string, req orders.AdvanceRequest) (persist.Order, []persist.OrderEvent, error)
 	Get(ctx context.Context, id string) (persist.Order, []persist.OrderEvent, error)
+	Recorded(ctx context.Context, id string) (persist.Order, []persist.OrderEvent, error)
 }
 
 func (s *server) PostOrder(ctx context.Context, r api.PostOrderRequestObject) (api.PostOrderResponseObject, error) {
@@ -43,11 +45,29 @@ func (s *server) PostOrderStatus(ctx context.Context, r api.PostOrderStatusReque
 
 func (s *server) GetOrder(ctx context.Context, r api.GetOrderRequestObject) (api.GetOrderResponseObject, error) {
 	o, events, err := s.Orders.Get(ctx, r.ID)
+	degraded := errors.Is(err, cache.ErrUnavailable)
+	if degraded {
+		if o, events, err = s.recorded(ctx, r.ID, err); err == nil {
+			s.degraded.Inc()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	out, err := s.order(ctx, o, events)
+	out.Degraded = out.Degraded || degraded
 	return api.GetOrder200JSONResponse(out), err
+}
+
+// recorded returns an order from the database in place of an engine that does
+// not answer. That the database does not have it says nothing: it may have been
+// placed a moment ago.
+func (s *server) recorded(ctx context.Context, id string, unavailable error) (persist.Order, []persist.OrderEvent, error) {
+	o, events, err := s.Orders.Recorded(ctx, id)
+	if errors.Is(err, orders.ErrNotFound) {
+		err = unavailable
+	}
+	return o, events, err
 }
 
 // order adds the history, and where the driver is.
@@ -65,10 +85,13 @@ func (s *server) order(ctx context.Context, o persist.Order, events []persist.Or
 		return out, nil
 	}
 	p, err := s.Fleet.Driver(ctx, o.DriverID)
-	if errors.Is(err, geo.ErrUnknownDriver) {
+	switch {
+	case errors.Is(err, geo.ErrUnknownDriver):
 		return out, nil // assigned, but no ping of theirs has come yet
-	}
-	if err != nil {
+	case errors.Is(err, cache.ErrUnavailable):
+		out.Degraded = true // an order without a place on the map is better than none
+		return out, nil
+	case err != nil:
 		return api.Order{}, err
 	}
 	d := driver(&p)

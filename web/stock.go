@@ -15,6 +15,7 @@ type Inventory interface {
 	PutStore(ctx context.Context, s persist.DarkStore) (persist.DarkStore, error)
 	Store(ctx context.Context, id string) (persist.DarkStore, error)
 	Stores(ctx context.Context) ([]persist.DarkStore, error)
+	Recorded(ctx context.Context) ([]persist.DarkStore, error)
 	NearestStores(ctx context.Context, lat, lon float64, limit int) ([]inventory.StoreDistance, error)
 	Availability(ctx context.Context, lat, lon float64, products []string) (inventory.StoreDistance, map[string]int64, error)
 	Stock(ctx context.Context, storeID string, products []string) (map[string]int64, error)

@@ -2,7 +2,10 @@ package web
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
+	"hyperlocal/cache"
 	"hyperlocal/inventory"
 	"hyperlocal/persist"
 	"hyperlocal/web/api"
@@ -48,10 +51,14 @@ func (s *server) PutProducts(ctx context.Context, r api.PutProductsRequestObject
 
 func (s *server) ListStores(ctx context.Context, _ api.ListStoresRequestObject) (api.ListStoresResponseObject, error) {
 	ss, err := s.Inventory.Stores(ctx)
+	degraded := errors.Is(err, cache.ErrUnavailable)
+	if degraded {
+		ss, err = s.recordedStores(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	out := api.ListStores200JSONResponse{Stores: make([]api.Store, len(ss))}
+	out := api.ListStores200JSONResponse{Stores: make([]api.Store, len(ss)), Degraded: degraded}
 	for i, st := range ss {
 		out.Stores[i] = store(st)
 	}
@@ -72,10 +79,38 @@ func (s *server) NearestStores(ctx context.Context, r api.NearestStoresRequestOb
 
 func (s *server) GetStore(ctx context.Context, r api.GetStoreRequestObject) (api.GetStoreResponseObject, error) {
 	st, err := s.Inventory.Store(ctx, r.ID)
+	if errors.Is(err, cache.ErrUnavailable) {
+		return s.recordedStore(ctx, r.ID)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return api.GetStore200JSONResponse(store(st)), nil
+}
+
+// recordedStores are the stores from the database, in place of an engine that
+// does not answer. It has every store, and before the engine.
+func (s *server) recordedStores(ctx context.Context) ([]persist.DarkStore, error) {
+	ss, err := s.Inventory.Recorded(ctx)
+	if err == nil {
+		s.degraded.Inc()
+	}
+	return ss, err
+}
+
+func (s *server) recordedStore(ctx context.Context, id string) (api.GetStoreResponseObject, error) {
+	ss, err := s.recordedStores(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range ss {
+		if st.ID == id {
+			out := store(st)
+			out.Degraded = true
+			return api.GetStore200JSONResponse(out), nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %q", inventory.ErrUnknownStore, id)
 }
 
 func (s *server) PutStore(ctx context.Context, r api.PutStoreRequestObject) (api.PutStoreResponseObject, error) {

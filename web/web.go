@@ -85,7 +85,12 @@ func New(o Options) (http.Handler, error) {
 	})
 	e.Use(recoverPanics(o.Logger), requestMetrics(o.Metrics), limit, validate)
 
-	api.RegisterHandlers(e, api.NewStrictHandler(&server{o}, nil))
+	degraded := prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hyperlocal_degraded_answers_total",
+		Help: "Answers from the database because the engine did not answer.",
+	})
+	o.Metrics.MustRegister(degraded)
+	api.RegisterHandlers(e, api.NewStrictHandler(&server{o, degraded}, nil))
 	e.GET("/v1/orders/:id/events", o.OrderEvents)
 	e.GET("/v1/zones.geojson", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, "application/geo+json", o.Zones.GeoJSON())
@@ -107,8 +112,12 @@ func New(o Options) (http.Handler, error) {
 }
 
 // server implements the generated interface; its methods stand in the files
-// of their topics.
-type server struct{ Options }
+// of their topics. What a part that is gone would have answered comes from another
+// that can, and says so (degraded).
+type server struct {
+	Options
+	degraded prometheus.Counter
+}
 
 var _ api.StrictServerInterface = (*server)(nil)
 

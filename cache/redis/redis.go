@@ -11,7 +11,9 @@
 // sent again here, since only the caller knows whether that is harmless. Reads
 // are, a few times within the deadline, so that a restart of the server shows
 // as latency where it is short. While a primary is replaced, calls fail with
-// cache.ErrUnavailable; the new one is found without a restart.
+// cache.ErrUnavailable; the new one is found without a restart. After several
+// calls in a row without an answer further ones fail at once, until the server
+// answers a probe: callers that have another way are not kept waiting.
 //
 // # Clusters
 //
@@ -116,6 +118,8 @@ type shared struct {
 	cluster bool
 	hashes  sync.Map // *cache.Script → its SHA-1 in hex, see scriptHash
 
+	breaker breaker
+
 	nodes *nodes                // of a Cluster
 	known atomic.Pointer[shape] // of a Cluster, as it last was
 
@@ -177,6 +181,11 @@ func Open(ctx context.Context, url string, opts Options) (*Engine, error) {
 		nodes:   newNodes(option),
 		subs:    map[*subscription]struct{}{},
 	}}
+	e.breaker.probe = func(ctx context.Context) error {
+		ctx, cancel := e.bounded(ctx)
+		defer cancel()
+		return client.Do(ctx, client.B().Ping().Build()).Error()
+	}
 	if e.cluster && client.Mode() != rueidis.ClientModeCluster {
 		err = fmt.Errorf("%w: %s is no node of a cluster: want redis://", ErrURL, target.addrs[0])
 	} else {
@@ -204,6 +213,12 @@ func (e *Engine) Ping(ctx context.Context) error {
 		return rueidis.Commands{node.B().Ping().Build()}
 	})
 	return fail("PING", "", err)
+}
+
+// Outages tells whether callers are refused at once because the server has not
+// answered lately, and how often that has happened.
+func (e *Engine) Outages() (now bool, total int64) {
+	return e.breaker.opened.Load(), e.breaker.trips.Load()
 }
 
 // Stats reports the keys of the selected database, and of all databases

@@ -29,10 +29,11 @@ func (e *Engine) doMulti(ctx context.Context, cmds ...rueidis.Completed) []rueid
 	return e.sendAll(ctx, cmds)
 }
 
-// send and sendAll are the client's Do and DoMulti, but for three things. A
+// send and sendAll are the client's Do and DoMulti, but for four things. A
 // closed engine does not ask the library: if that last failed to make a
-// connection, it would repeat that and next time make one. A view that confirms
-// writes waits for replicas. And what was not done is asked for again.
+// connection, it would repeat that and next time make one. Nobody waits for a
+// server that has just not answered others. A view that confirms writes waits
+// for replicas. And what was not done is asked for again.
 func (e *Engine) send(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	return e.sendBy(ctx, []rueidis.Completed{cmd}, func(ctx context.Context, cmds []rueidis.Completed) []rueidis.RedisResult {
 		return []rueidis.RedisResult{e.client.Do(ctx, cmds[0])}
@@ -55,6 +56,9 @@ func (e *Engine) sendBy(ctx context.Context, cmds []rueidis.Completed, by sender
 	if e.life.Err() != nil {
 		return slices.Repeat([]rueidis.RedisResult{errClosed}, len(cmds))
 	}
+	if e.breaker.opened.Load() {
+		return slices.Repeat([]rueidis.RedisResult{rueidis.NewErrorResult(errOpen)}, len(cmds))
+	}
 	if slices.ContainsFunc(cmds, e.mustConfirm) {
 		by = e.confirmed
 	}
@@ -64,6 +68,7 @@ func (e *Engine) sendBy(ctx context.Context, cmds []rueidis.Completed, by sender
 		}
 	}
 	replies := patiently(ctx, cmds, by)
+	e.breaker.report(e.life, noAnswer(ctx, replies))
 	for i := range replies {
 		replies[i] = e.orClosed(replies[i])
 	}

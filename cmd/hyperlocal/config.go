@@ -26,6 +26,7 @@ type config struct {
 	Engine           string        `koanf:"engine"`
 	EngineDurability string        `koanf:"engine-durability"`
 	Store            string        `koanf:"store"`
+	PingsWaiting     string        `koanf:"pings-waiting"`
 	Zones            string        `koanf:"zones"`
 	StaleAfter       time.Duration `koanf:"stale-after"`
 	Bucket           time.Duration `koanf:"bucket"`
@@ -58,6 +59,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("max-memory", "", "let the memory engine's data take at most this `size`, such as 512MiB or 4GB (default no limit)")
 	f.String("eviction", "noeviction", "which of the keys that others keep here go above --max-memory: noeviction, allkeys-lru, allkeys-lfu, volatile-lru or volatile-ttl; stock, orders and the fleet never do")
 	f.String("store", "", "`where` the durable record is: sqlite:PATH, or cassandra://[user:password@]host[:port]/keyspace (default sqlite:DATA-DIR/hyperlocal.db)")
+	f.String("pings-waiting", "64MiB", "keep pings of at most this `size` in memory while the engine does not answer, to record them when it does; more are refused with 503")
 	f.String("zones", "", "GeoJSON `file` of the zones' polygons; without it every geohash cell of 5 characters is a zone")
 	f.Duration("stale-after", time.Minute, "leave out drivers whose newest fix is older than this")
 	f.Duration("bucket", 30*time.Second, "length of a driver's row in the durable record")
@@ -135,6 +137,9 @@ func (c config) check() error {
 		return fmt.Errorf("--engine-durability %q: want server or wait", c.EngineDurability)
 	case c.EngineDurability == "wait" && c.Engine == "memory":
 		return errors.New("--engine-durability wait: the memory engine has no replicas; it always has a change on disk first")
+	}
+	if _, err := c.pingsWaiting(); err != nil {
+		return err
 	}
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		return fmt.Errorf("--addr %q: want host:port, such as 127.0.0.1:8080 or :8080", c.Addr)

@@ -36,6 +36,15 @@ func (c config) memoryLimit() (int64, memory.Policy, error) {
 	return int64(limit), policy, nil
 }
 
+// pingsWaiting reads --pings-waiting, in bytes.
+func (c config) pingsWaiting() (int64, error) {
+	size, err := humanize.ParseBytes(c.PingsWaiting)
+	if err != nil || size > math.MaxInt64/2 {
+		return 0, fmt.Errorf("--pings-waiting %q: want a size, such as 64MiB or 0", c.PingsWaiting)
+	}
+	return int64(size), nil
+}
+
 // limitHeap keeps the process from growing to more than twice the engine's data,
 // which Go's garbage collector lets it do by itself, unless the environment has
 // told it something else. Measured with 256 MiB of small strings, all of them

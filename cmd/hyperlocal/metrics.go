@@ -31,6 +31,17 @@ func newMetrics(p *parts) *prometheus.Registry {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "hyperlocal_" + name, Help: help}, value))
 	}
 
+	gauge("pings_waiting_bytes", "Pings in memory that wait for the engine to answer.", func() float64 { return float64(p.waiting.Bytes()) })
+	if e, ok := p.engine.(interface{ Outages() (bool, int64) }); ok {
+		gauge("engine_out", "1 while the engine does not answer and callers are refused at once.", func() float64 {
+			if out, _ := e.Outages(); out {
+				return 1
+			}
+			return 0
+		})
+		counter("engine_outages_total", "Times that the engine stopped answering.", func() int64 { _, n := e.Outages(); return n })
+	}
+
 	counter("flush_rows_total", "Track rows written to the database.", func() int64 { return p.flusher.Stats().Rows })
 	counter("flush_fixes_total", "Fixes in those rows: fixes divided by rows is the write reduction.", func() int64 { return p.flusher.Stats().Fixes })
 	counter("flush_failures_total", "Turns of a zone whose rows could not be written; they are tried again.", func() int64 { return p.flusher.Stats().Failures })

@@ -33,6 +33,7 @@ type parts struct {
 	fleet     *geo.Fleet
 	flusher   *geo.Flusher
 	ingest    *ingest.Handler
+	waiting   *ingest.Waiting
 	inventory *inventory.Inventory
 	orders    *orders.Orders
 	hub       *realtime.Hub
@@ -54,7 +55,13 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 	}
 	p.fleet = geo.NewFleet(p.engine, zones, geo.FleetOptions{StaleAfter: c.StaleAfter, BucketLength: c.Bucket})
 	p.flusher = geo.NewFlusher(p.fleet, p.store, geo.FlushOptions{Every: c.FlushEvery, Grace: c.BucketGrace})
-	p.ingest = ingest.New(p.fleet, ingest.Options{})
+	room, err := c.pingsWaiting()
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	p.waiting = ingest.NewWaiting(p.fleet, room, log)
+	p.ingest = ingest.New(p.waiting, ingest.Options{})
+	p.waiting.Tell(p.ingest.Count)
 	p.inventory = inventory.New(p.engine, p.store, inventory.Options{Log: log})
 	p.orders = orders.New(p.engine, p.store, orders.Options{Log: log})
 	p.hub = realtime.NewHub(p.engine, livePositions{p.fleet}, liveOrders{p.orders}, realtime.Options{
@@ -77,6 +84,7 @@ func (p *parts) start() {
 		p.runHub(hubCtx)
 	}()
 	for _, run := range []func(){
+		func() { p.waiting.Run(ctx) },
 		func() { p.flusher.Run(ctx) },
 		func() { p.fleet.RunSweeper(ctx, sweepEvery) },
 		func() { p.inventory.RunExpirer(ctx, expireEvery) },
@@ -118,6 +126,9 @@ func (p *parts) finish(ctx context.Context) error {
 	p.work.Wait()
 
 	var errs []error
+	if err := p.waiting.Finish(ctx); err != nil {
+		errs = append(errs, err)
+	}
 	if err := p.flusher.FlushAll(ctx, true); err != nil {
 		errs = append(errs, fmt.Errorf("tracks that are not in the database wait in the engine: %w", err))
 	}

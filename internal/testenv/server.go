@@ -32,6 +32,13 @@ func OwnRedis(t testing.TB, args ...string) string {
 	return startServer(t, args...).Addr
 }
 
+// OwnServer is OwnRedis for a test that stops it.
+func OwnServer(t testing.TB, args ...string) *Server {
+	t.Helper()
+	Redis(t)
+	return startServer(t, args...)
+}
+
 // startServer runs a redis-server that keeps nothing on disk, on a free port.
 func startServer(t testing.TB, args ...string) *Server {
 	t.Helper()

@@ -18,16 +18,16 @@ import (
 
 // Defines values for HealthStatus.
 const (
-	Degraded HealthStatus = "degraded"
-	Ok       HealthStatus = "ok"
+	HealthStatusDegraded HealthStatus = "degraded"
+	HealthStatusOk       HealthStatus = "ok"
 )
 
 // Valid indicates whether the value is a known member of the HealthStatus enum.
 func (e HealthStatus) Valid() bool {
 	switch e {
-	case Degraded:
+	case HealthStatusDegraded:
 		return true
-	case Ok:
+	case HealthStatusOk:
 		return true
 	default:
 		return false
@@ -179,6 +179,10 @@ type AvailabilityQuery struct {
 	Products []ProductID `json:"products"`
 }
 
+// Degraded The engine does not answer, and this is from the database: an order as
+// it was some seconds before, without its driver's position.
+type Degraded = bool
+
 // Driver defines model for Driver.
 type Driver struct {
 	AccuracyM  *float64 `json:"accuracy_m,omitempty"`
@@ -247,8 +251,12 @@ type MovementRequestKind string
 // Order defines model for Order.
 type Order struct {
 	// CreatedTS Milliseconds since 1970-01-01 UTC
-	CreatedTS     TimeMS       `json:"created_ts"`
-	CustomerID    string       `json:"customer_id,omitempty"`
+	CreatedTS  TimeMS `json:"created_ts"`
+	CustomerID string `json:"customer_id,omitempty"`
+
+	// Degraded The engine does not answer, and this is from the database: an order as
+	// it was some seconds before, without its driver's position.
+	Degraded      Degraded     `json:"degraded,omitempty"`
 	Driver        *Driver      `json:"driver,omitempty"`
 	DriverID      string       `json:"driver_id,omitempty"`
 	Drop          Place        `json:"drop"`
@@ -413,6 +421,10 @@ type Stock map[string]int64
 
 // Store defines model for Store.
 type Store struct {
+	// Degraded The engine does not answer, and this is from the database: an order as
+	// it was some seconds before, without its driver's position.
+	Degraded Degraded `json:"degraded,omitempty"`
+
 	// DistanceM From the place asked for
 	DistanceM *float64  `json:"distance_m,omitempty"`
 	Lat       Latitude  `json:"lat"`
@@ -444,7 +456,10 @@ type StoreStock struct {
 
 // Stores defines model for Stores.
 type Stores struct {
-	Stores []Store `json:"stores"`
+	// Degraded The engine does not answer, and this is from the database: an order as
+	// it was some seconds before, without its driver's position.
+	Degraded Degraded `json:"degraded,omitempty"`
+	Stores   []Store  `json:"stores"`
 }
 
 // TimeMS Milliseconds since 1970-01-01 UTC
@@ -486,7 +501,9 @@ type Verdicts struct {
 	// ServerTimeMs Milliseconds since 1970-01-01 UTC
 	ServerTimeMs TimeMS `json:"server_time_ms"`
 
-	// Verdicts Number of pings by verdict
+	// Verdicts Number of pings by verdict. Those that are `waiting` came while the
+	// engine did not answer; they are judged and recorded when it does.
+	//
 	//
 	// Example: {"accepted":97,"invalid":2,"late":1}
 	Verdicts map[string]int `json:"verdicts"`

@@ -1,0 +1,53 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answers, probes := false, 0
+		b := breaker{probe: func(context.Context) error {
+			probes++
+			if answers {
+				return nil
+			}
+			return errors.New("silent")
+		}}
+		fail := func(n int) {
+			for range n {
+				b.report(t.Context(), true)
+			}
+		}
+		fail(tripAfter - 1)
+		b.report(t.Context(), false)
+		fail(tripAfter - 1)
+		require.False(t, b.opened.Load(), "a call that succeeds in between")
+		fail(3)
+		require.True(t, b.opened.Load())
+		require.EqualValues(t, 1, b.trips.Load())
+
+		time.Sleep(10*probeEvery + probeEvery/2)
+		synctest.Wait()
+		require.Equal(t, 11, probes)
+		require.True(t, b.opened.Load())
+		answers = true
+		time.Sleep(probeEvery)
+		synctest.Wait()
+		require.False(t, b.opened.Load())
+		fail(tripAfter - 1)
+		require.False(t, b.opened.Load(), "it counts from the start again")
+
+		answers = false
+		life, end := context.WithCancel(t.Context())
+		b.report(life, true)
+		require.True(t, b.opened.Load())
+		end() // and the probing with it: synctest would find it otherwise
+	})
+}
