@@ -1,8 +1,8 @@
 -- Put back a store's stock that the engine has lost. See rebuild.go.
 -- KEYS[5]: expiring; KEYS[6..]: open reservations.
 -- ARGV: store, now, number of the last movement, expiry of the reservations in
--- ms, number of products; product, available, reserved of each; id and lines of
--- each reservation.
+-- ms, number of products; product, available, reserved of each; id, order and lines
+-- of each reservation.
 if redis.call('HEXISTS', META, 'seq') == 1 then return {'same'} end
 redis.call('HSET', META, 'seq', ARGV[3])
 local at = 6
@@ -12,8 +12,8 @@ for _ = 1, tonumber(ARGV[5]) do
   at = at + 3
 end
 for i = 6, #KEYS do
-  redis.call('HSET', KEYS[i], 'state', 'open', 'order', '', 'expires', ARGV[4], 'lines', ARGV[at + 1])
+  redis.call('HSET', KEYS[i], 'state', 'open', 'order', ARGV[at + 1], 'expires', ARGV[4], 'lines', ARGV[at + 2])
   redis.call('ZADD', KEYS[5], ARGV[4], ARGV[at])
-  at = at + 2
+  at = at + 3
 end
 return {'done'}

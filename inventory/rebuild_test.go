@@ -34,6 +34,7 @@ func TestRebuild(t *testing.T) {
 	got, err := r.Commit(t.Context(), open.ID)
 	require.NoError(t, err)
 	require.Equal(t, open.Lines, got.Lines)
+	require.Equal(t, open.OrderID, got.OrderID)
 	_, err = r.Commit(t.Context(), sold.ID)
 	require.ErrorIs(t, err, ErrNotFound)
 	r.clock.advance(DefaultTTL)
@@ -62,6 +63,31 @@ func TestRebuildLeavesLiveStockAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, done)
 	r.requireStock(t, "product:1", 11, 0)
+}
+
+// What the engine says wrongly is replaced by what the ledger says.
+func TestRestore(t *testing.T) {
+	r := newRig(t)
+	r.receive(t, line("1", 10))
+	open := r.reserve(t, line("1", 4))
+	require.ErrorIs(t, r.Restore(t.Context(), "S1"), ErrUndrained)
+	_, err := r.Drain(t.Context())
+	require.NoError(t, err)
+	_, err = r.engine.HIncrBy(t.Context(), keyStock("S1"), "product:1", 5)
+	require.NoError(t, err)
+	_, err = r.engine.HIncrBy(t.Context(), keyStock("S1"), "product:2", 5)
+	require.NoError(t, err)
+
+	require.NoError(t, r.Restore(t.Context(), "S1"))
+	r.requireStock(t, "product:1", 6, 4)
+	r.requireSound(t)
+	got, err := r.Release(t.Context(), open.ID)
+	require.NoError(t, err)
+	require.Equal(t, open.OrderID, got.OrderID)
+	r.requireStock(t, "product:1", 10, 0)
+	_, err = r.Drain(t.Context())
+	require.NoError(t, err)
+	r.requireSound(t)
 }
 
 func TestCheckFindsWhatDoesNotAddUp(t *testing.T) {

@@ -168,7 +168,7 @@ func reserveTwin(t cache.Tx, keys, args []string) cache.Value {
 		return cache.List(short...)
 	}
 
-	tx.record(kindReserve, id, changes)
+	tx.record(kindReserve, id+" "+order, changes) // rebuild.go reads it again
 	tx.HSet(reservation, fieldState, string(Open))
 	tx.HSet(reservation, fieldOrder, order)
 	tx.HSet(reservation, fieldExpires, expires)
