@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,11 +19,20 @@ import (
 
 // engineRecorder records ids in order, unless err says otherwise.
 type engineRecorder struct {
+	mu       sync.Mutex
 	err      error
 	recorded []string
 }
 
+func (r *engineRecorder) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+}
+
 func (r *engineRecorder) Record(_ context.Context, fixes []geo.Fix) ([]geo.Outcome, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -36,10 +47,10 @@ func (r *engineRecorder) Record(_ context.Context, fixes []geo.Fix) ([]geo.Outco
 func TestWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := &engineRecorder{}
-		var told int
+		var told atomic.Int64
 		const room = 3000
 		w := NewWaiting(engine, room*(fixSize+4), slog.New(slog.DiscardHandler))
-		w.Tell(func(outcomes []geo.Outcome) { told += len(outcomes) })
+		w.Tell(func(outcomes []geo.Outcome) { told.Add(int64(len(outcomes))) })
 		go w.Run(t.Context())
 		var want []string
 		send := func(n int) (geo.Verdict, error) {
@@ -61,7 +72,7 @@ func TestWaiting(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, geo.Accepted, v)
 
-		engine.err = fmt.Errorf("down: %w", cache.ErrUnavailable)
+		engine.fail(fmt.Errorf("down: %w", cache.ErrUnavailable))
 		v, err = send(room - 1)
 		require.NoError(t, err)
 		require.Equal(t, geo.Waiting, v)
@@ -69,9 +80,9 @@ func TestWaiting(t *testing.T) {
 		require.ErrorIs(t, err, cache.ErrUnavailable, "there is room for one")
 		time.Sleep(time.Second)
 		require.Positive(t, w.Bytes())
-		require.Zero(t, told)
+		require.Zero(t, told.Load())
 
-		engine.err = nil
+		engine.fail(nil)
 		v, err = send(1)
 		require.NoError(t, err)
 		require.Equal(t, geo.Waiting, v, "behind the others")
@@ -79,16 +90,17 @@ func TestWaiting(t *testing.T) {
 		synctest.Wait()
 		require.Zero(t, w.Bytes())
 		require.Equal(t, want, engine.recorded)
-		require.Equal(t, room, told)
+		require.EqualValues(t, room, told.Load())
 
-		engine.err = errors.New("not an outage")
+		refusal := errors.New("not an outage")
+		engine.fail(refusal)
 		_, err = send(1)
-		require.ErrorIs(t, err, engine.err)
-		engine.err = cache.ErrUnavailable
+		require.ErrorIs(t, err, refusal)
+		engine.fail(cache.ErrUnavailable)
 		_, err = send(1)
 		require.NoError(t, err)
 		require.ErrorContains(t, w.Finish(t.Context()), "1 pings waited")
-		engine.err = errors.New("refused for good")
+		engine.fail(errors.New("refused for good"))
 		time.Sleep(time.Second)
 		synctest.Wait()
 		require.Zero(t, w.Bytes(), "others would wait behind it for ever")

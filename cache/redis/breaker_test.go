@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,10 +13,11 @@ import (
 
 func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		answers, probes := false, 0
+		var answers atomic.Bool
+		var probes atomic.Int64
 		b := breaker{probe: func(context.Context) error {
-			probes++
-			if answers {
+			probes.Add(1)
+			if answers.Load() {
 				return nil
 			}
 			return errors.New("silent")
@@ -35,16 +37,16 @@ func TestBreaker(t *testing.T) {
 
 		time.Sleep(10*probeEvery + probeEvery/2)
 		synctest.Wait()
-		require.Equal(t, 11, probes)
+		require.EqualValues(t, 11, probes.Load())
 		require.True(t, b.opened.Load())
-		answers = true
+		answers.Store(true)
 		time.Sleep(probeEvery)
 		synctest.Wait()
 		require.False(t, b.opened.Load())
 		fail(tripAfter - 1)
 		require.False(t, b.opened.Load(), "it counts from the start again")
 
-		answers = false
+		answers.Store(false)
 		life, end := context.WithCancel(t.Context())
 		b.report(life, true)
 		require.True(t, b.opened.Load())

@@ -209,6 +209,9 @@ func (e *Engine) Durable(d cache.Durability) cache.Engine {
 
 // Ping asks the server, or each primary of a Cluster, for an answer.
 func (e *Engine) Ping(ctx context.Context) error {
+	if e.breaker.opened.Load() {
+		return fail("PING", "", errOpen)
+	}
 	_, err := e.onEach(ctx, func(node rueidis.Client) rueidis.Commands {
 		return rueidis.Commands{node.B().Ping().Build()}
 	})
