@@ -302,18 +302,27 @@ func (e *Engine) onEach(ctx context.Context, cmds func(node rueidis.Client) ruei
 	return all, nil
 }
 
-// infoInt finds a number in the text of INFO, whose lines are "name:value".
+// infoInt finds a number in the text of INFO.
 func infoInt(info, name string) (int64, error) {
-	_, rest, found := strings.Cut(info, "\n"+name+":")
-	if !found {
-		return 0, fmt.Errorf("%w: the server does not report %s", errReply, name)
+	value, err := infoText(info, name)
+	if err != nil {
+		return 0, err
 	}
-	value, _, _ := strings.Cut(rest, "\r\n")
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", errReply, err)
 	}
 	return n, nil
+}
+
+// infoText finds a value in the text of INFO, whose lines are "name:value".
+func infoText(info, name string) (string, error) {
+	_, rest, found := strings.Cut(info, "\n"+name+":")
+	if !found {
+		return "", fmt.Errorf("%w: the server does not report %s", errReply, name)
+	}
+	value, _, _ := strings.Cut(rest, "\r\n")
+	return value, nil
 }
 
 // Close ends the subscriptions and the connections.

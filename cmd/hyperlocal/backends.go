@@ -50,6 +50,9 @@ func openEngine(ctx context.Context, c config, log *slog.Logger) (cache.Engine, 
 		if err != nil {
 			return nil, fmt.Errorf("--engine: %w", err)
 		}
+		for _, warning := range e.Warnings(ctx) {
+			log.Warn("engine: " + warning + "; see docs/operations.md")
+		}
 		return e, nil
 	}
 	return nil, fmt.Errorf("--engine %q: want memory, redis://[user:password@]host:port[/db], redis-sentinel://HOSTS/PRIMARY or redis-cluster://HOSTS", c.Engine)
