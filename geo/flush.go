@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"hyperlocal/cache"
+	"hyperlocal/cache/lease"
 	"hyperlocal/persist"
 )
 
@@ -222,20 +223,6 @@ func claim(ctx context.Context, e cache.Engine, key, value string, ttl time.Dura
 	return v.Int == 1, err
 }
 
-// releaseScript gives a lease up, if it is still ours.
-var releaseScript = &cache.Script{
-	Name: "release",
-	Lua: `if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('DEL', KEYS[1]) return 1 end
-return 0`,
-	Go: func(tx cache.Tx, keys, args []string) cache.Value {
-		if v := tx.Get(keys[0]); v.OK && v.Str == args[0] {
-			tx.Del(keys[0])
-			return cache.Int(1)
-		}
-		return cache.Int(0)
-	},
-}
-
 // flushLeased flushes a zone unless another server does so at the moment. The
 // lease saves work, no more: it may expire while we work, and nothing breaks.
 func (fl *Flusher) flushLeased(ctx context.Context, k *zoneKeys) error {
@@ -248,7 +235,7 @@ func (fl *Flusher) flushLeased(ctx context.Context, k *zoneKeys) error {
 		return nil
 	}
 	err = fl.flushZone(ctx, k, fl.closedBy())
-	if _, releaseErr := e.Run(ctx, releaseScript, []string{k.lease}, []string{fl.owner}); err == nil {
+	if _, releaseErr := e.Run(ctx, lease.ReleaseScript, []string{k.lease}, []string{fl.owner}); err == nil {
 		err = releaseErr
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 
 	"hyperlocal/cache"
 	"hyperlocal/cache/enginetest"
+	"hyperlocal/cache/lease"
 )
 
 // The tests of this file run each script's twins on two hosts with the same
@@ -31,7 +32,7 @@ func TestScriptsAgree(t *testing.T) {
 
 func TestSmallScriptsAgree(t *testing.T) {
 	memory, redis := enginetest.Memory(t), enginetest.Redis(t)
-	for _, s := range []*cache.Script{cache.SetScript, releaseScript} {
+	for _, s := range []*cache.Script{cache.SetScript, lease.ReleaseScript} {
 		enginetest.CompareTwins(t, s, func(rt *rapid.T, tag string) (keys, args []string) {
 			return []string{enginetest.Key(tag, "k")}, []string{rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "value")}
 		}, memory, redis)

@@ -35,7 +35,9 @@ func TestEngineGone(t *testing.T) {
 			}, quick...)...)
 			fill(t, p)
 			first := time.Now().Add(-8 * time.Second)
-			send := func(i int) reply { return p.do("POST", "/v1/locations", ping("asha", 12.97, 77.59, first.Add(time.Duration(i)*time.Second))) }
+			send := func(i int) reply {
+				return p.do("POST", "/v1/locations", ping("asha", 12.97, 77.59, first.Add(time.Duration(i)*time.Second)))
+			}
 			p.do("POST", "/v1/orders", map[string]any{"order_id": "o1", "store_id": "S1", "drop": map[string]any{"lat": 1, "lon": 2},
 				"lines": []any{map[string]any{"product_id": "product:102", "units": 1}}}).ok(201, nil)
 			p.do("POST", "/v1/orders/o1/status", map[string]any{"status": "accepted", "driver_id": "asha"}).ok(200, nil)

@@ -8,7 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
+
 	"hyperlocal/cache"
+	"hyperlocal/cache/lease"
 	"hyperlocal/geo"
 	"hyperlocal/ingest"
 	"hyperlocal/inventory"
@@ -22,11 +25,15 @@ const (
 	sweepEvery  = 5 * time.Second
 	expireEvery = 500 * time.Millisecond
 	drainEvery  = time.Second
+	// leaseFor is how long a job of a server that is gone waits for another.
+	leaseFor = 6 * time.Second
 )
 
 // parts is a server without its HTTP surface.
 type parts struct {
 	log       *slog.Logger
+	name      string // of this server among those on its engine
+	shared    bool   // other servers may be on the engine
 	engine    cache.Engine
 	store     persist.Store
 	zones     *geo.Zones
@@ -46,7 +53,7 @@ type parts struct {
 
 // openParts opens the engine and the database and builds what works on them.
 func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger) (_ *parts, err error) {
-	p := &parts{log: log, zones: zones}
+	p := &parts{log: log, name: uuid.NewString(), shared: c.Engine != "memory", zones: zones}
 	if p.engine, err = openEngine(ctx, c, log); err != nil {
 		return nil, err
 	}
@@ -86,13 +93,23 @@ func (p *parts) start() {
 	for _, run := range []func(){
 		func() { p.waiting.Run(ctx) },
 		func() { p.flusher.Run(ctx) },
-		func() { p.fleet.RunSweeper(ctx, sweepEvery) },
-		func() { p.inventory.RunExpirer(ctx, expireEvery) },
-		func() { p.inventory.RunDrainer(ctx, drainEvery) },
-		func() { p.orders.RunDrainer(ctx, drainEvery) },
+		p.alone(ctx, "sweep", func(ctx context.Context) { p.fleet.RunSweeper(ctx, sweepEvery) }),
+		p.alone(ctx, "expire", func(ctx context.Context) { p.inventory.RunExpirer(ctx, expireEvery) }),
+		p.alone(ctx, "drain-stock", func(ctx context.Context) { p.inventory.RunDrainer(ctx, drainEvery) }),
+		p.alone(ctx, "drain-orders", func(ctx context.Context) { p.orders.RunDrainer(ctx, drainEvery) }),
 	} {
 		p.work.Go(run)
 	}
+}
+
+// alone has one of the servers on a shared engine do a job. All may do it at once,
+// each for nothing but the work.
+func (p *parts) alone(ctx context.Context, job string, run func(context.Context)) func() {
+	if !p.shared {
+		return func() { run(ctx) }
+	}
+	l := lease.New(p.engine, job, p.name, leaseFor)
+	return func() { l.Hold(ctx, p.log, run) }
 }
 
 // runHub keeps the hub running: when the engine has dropped its subscription
