@@ -105,8 +105,11 @@ func freeAddr(t testing.TB) *net.TCPAddr {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr)
+	addr := l.Addr().(*net.TCPAddr)
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return addr
 }
 
 // until waits for what servers do in their own time.
