@@ -2,6 +2,7 @@ package geo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"log/slog"
@@ -13,9 +14,11 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"hyperlocal/cache"
 	"hyperlocal/cache/lease"
+	"hyperlocal/internal/spill"
 	"hyperlocal/persist"
 )
 
@@ -31,6 +34,13 @@ type FlushOptions struct {
 	// Grace is how long after its end a bucket stays open for fixes under way.
 	// What comes later makes another row. Default 5 s.
 	Grace time.Duration
+	// DrainRows is how many rows per second are written of what waited while
+	// the database did not answer, beside what is due. Default 10,000.
+	DrainRows int
+	Spill     SpillOptions
+	// Aside takes rows that the database refuses. Without it, a zone with such
+	// a row waits until somebody has looked.
+	Aside *Aside
 	// Logger hears of turns that failed. Default slog.Default.
 	Logger *slog.Logger
 }
@@ -46,23 +56,17 @@ type Flusher struct {
 	owner  string // of leases
 	logger *slog.Logger
 
+	spill     *spill.Queue // or nil
+	waitBytes int64
+	pace      *rate.Limiter // of rows that waited
+	aside     *Aside        // or nil
+
 	mu      sync.Mutex
 	stats   FlushStats
-	oldest  map[string]int64 // by zone: start of the oldest bucket that could not be written
+	oldest  map[string]int64            // by zone: start of the oldest bucket that could not be written
+	waiting map[string]map[string]int64 // by zone and member of sealeds: bytes, as weighed in hold
 	wait    *backoff.ExponentialBackOff
 	retryAt time.Time
-}
-
-// FlushStats tell how the flusher is doing. The counts are since the start of
-// this process.
-type FlushStats struct {
-	Rows, Fixes int64 // written
-	Failures    int64 // turns of a zone that ended with an error
-	// LastSuccess is when rows were last written; zero for never.
-	LastSuccess time.Time
-	// Lag is the age of the oldest closed bucket that could not be written at
-	// its zone's turn; zero if there is none.
-	Lag time.Duration
 }
 
 // How the flusher works.
@@ -85,41 +89,62 @@ func NewFlusher(fleet *Fleet, store TrackWriter, opt FlushOptions) *Flusher {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
+	if opt.DrainRows <= 0 {
+		opt.DrainRows = 10_000
+	}
+	if opt.Spill.WaitBytes <= 0 {
+		opt.Spill.WaitBytes = 64 << 20
+	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = time.Second, opt.Every
 	return &Flusher{
 		fleet: fleet, store: store, every: opt.Every, grace: opt.Grace,
 		logger: opt.Logger,
-		owner:  uuid.NewString(),
-		oldest: map[string]int64{},
-		wait:   wait,
+		spill:  opt.Spill.Queue, waitBytes: opt.Spill.WaitBytes,
+		pace:    rate.NewLimiter(rate.Limit(opt.DrainRows), rowsPerWrite),
+		aside:   opt.Aside,
+		owner:   uuid.NewString(),
+		oldest:  map[string]int64{},
+		waiting: map[string]map[string]int64{},
+		wait:    wait,
 	}
 }
 
 // Run flushes each zone once per period until ctx ends, zones at different
 // times. Failures are logged and tried again, after a pause that grows to the
-// period; what could not be written stays in the engine.
+// period; what could not be written waits: see hold.go.
 func (fl *Flusher) Run(ctx context.Context) {
+	var drain sync.WaitGroup
+	defer drain.Wait()
+	if fl.spill != nil {
+		drain.Go(func() { fl.runDrain(ctx) })
+	}
 	tick := time.NewTicker(fl.every / turnsPerPeriod)
 	defer tick.Stop()
-	turns := map[string]int64{}
+	reports := time.NewTicker(reportEvery)
+	defer reports.Stop()
+	reported := fl.Stats()
+	turns, held := map[string]int64{}, map[string]int64{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-reports.C:
+			reported = fl.report(ctx, reported)
 		case <-tick.C:
-			if err := fl.turn(ctx, turns); err != nil && ctx.Err() == nil {
+			if err := fl.turn(ctx, turns, held); err != nil && ctx.Err() == nil {
 				fl.logger.WarnContext(ctx, "tracks could not be written and wait in the engine", "error", err)
 			}
 		}
 	}
 }
 
-// turn flushes the zones whose turn it is. turns holds the number of each
-// zone's last one.
-func (fl *Flusher) turn(ctx context.Context, turns map[string]int64) error {
+// turn flushes the zones whose turn it is, or, while writing pauses, holds
+// them. turns and held have the number of each zone's last turn.
+func (fl *Flusher) turn(ctx context.Context, turns, held map[string]int64) error {
 	now := fl.fleet.now()
-	if fl.pausing(now) {
+	pausing := fl.pausing(now)
+	if pausing && fl.spill == nil {
 		return nil
 	}
 	zones, err := readActiveZones(ctx, fl.fleet.engine)
@@ -133,19 +158,26 @@ func (fl *Flusher) turn(ctx context.Context, turns map[string]int64) error {
 		number := (now.UnixMilli() - fl.offset(z.Name)) / fl.every.Milliseconds()
 		if last, known := turns[z.Name]; !known {
 			turns[z.Name] = number // its own turn will come within a period
-		} else if last != number {
+		} else if last != number && (!pausing || held[z.Name] != number) {
 			due = append(due, z.Name)
 		}
 	}
 	for zone := range turns {
 		if !active[zone] {
 			delete(turns, zone)
+			delete(held, zone)
 		}
 	}
-	err = fl.flushZones(ctx, due)
-	if err == nil {
+	done := turns
+	if pausing {
+		done = held
+		err = fl.holdZones(ctx, due)
+	} else {
+		err = fl.flushZones(ctx, due)
+	}
+	if err == nil || pausing { // a full disk is no reason to try at every tick
 		for _, zone := range due {
-			turns[zone] = (now.UnixMilli() - fl.offset(zone)) / fl.every.Milliseconds()
+			done[zone] = (now.UnixMilli() - fl.offset(zone)) / fl.every.Milliseconds()
 		}
 	}
 	return err
@@ -172,7 +204,7 @@ func (fl *Flusher) FlushAll(ctx context.Context, includingOpen bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(zonesAtOnce)
 	for _, z := range zones {
-		group.Go(func() error { return fl.flushZone(ctx, newZoneKeys(z.Name), latest) })
+		group.Go(func() error { return fl.flushZone(ctx, newZoneKeys(z.Name), latest, false) })
 	}
 	return group.Wait()
 }
@@ -191,6 +223,17 @@ func (fl *Flusher) flushZones(ctx context.Context, zones []string) error {
 		})
 	}
 	return group.Wait()
+}
+
+// holdZones keeps zones' closed buckets within the bound.
+func (fl *Flusher) holdZones(ctx context.Context, zones []string) error {
+	var errs []error
+	for _, zone := range zones {
+		if err := fl.hold(ctx, newZoneKeys(zone)); err != nil {
+			errs = append(errs, fmt.Errorf("hold zone %s: %w", zone, err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // closedBy returns the start of the newest bucket that is closed now.
@@ -223,9 +266,15 @@ func claim(ctx context.Context, e cache.Engine, key, value string, ttl time.Dura
 	return v.Int == 1, err
 }
 
-// flushLeased flushes a zone unless another server does so at the moment. The
-// lease saves work, no more: it may expire while we work, and nothing breaks.
+// flushLeased flushes a zone unless another server does so at the moment.
 func (fl *Flusher) flushLeased(ctx context.Context, k *zoneKeys) error {
+	return fl.leased(ctx, k, func() error { return fl.flushZone(ctx, k, fl.closedBy(), true) })
+}
+
+// leased does something with a zone's closed buckets unless another server does
+// so at the moment. The lease saves work, no more: it may expire while we work,
+// and nothing breaks.
+func (fl *Flusher) leased(ctx context.Context, k *zoneKeys, do func() error) error {
 	e := fl.fleet.engine
 	ours, err := claim(ctx, e, k.lease, fl.owner, fl.every)
 	if err != nil {
@@ -234,7 +283,7 @@ func (fl *Flusher) flushLeased(ctx context.Context, k *zoneKeys) error {
 	if !ours {
 		return nil
 	}
-	err = fl.flushZone(ctx, k, fl.closedBy())
+	err = do()
 	if _, releaseErr := e.Run(ctx, lease.ReleaseScript, []string{k.lease}, []string{fl.owner}); err == nil {
 		err = releaseErr
 	}
@@ -242,83 +291,26 @@ func (fl *Flusher) flushLeased(ctx context.Context, k *zoneKeys) error {
 }
 
 // flushZone seals the zone's buckets that start at latest or before, and writes
-// and removes all sealed ones, oldest first.
-func (fl *Flusher) flushZone(ctx context.Context, k *zoneKeys, latest float64) error {
+// and removes all sealed ones, newest first. If it is paced, those that waited
+// longer than a turn are written at the rate of drains.
+func (fl *Flusher) flushZone(ctx context.Context, k *zoneKeys, latest float64, paced bool) error {
 	e := fl.fleet.engine
 	err := seal(ctx, e, k, latest, fl.fleet.nowMS())
 	for err == nil {
 		var sealed []cache.Member
-		sealed, err = e.ZRangeByScore(ctx, k.sealeds, cache.ScoreRange{Min: math.Inf(-1), Max: math.Inf(1), Limit: sealedPerRead})
+		sealed, err = e.ZRangeByScore(ctx, k.sealeds, cache.ScoreRange{Min: math.Inf(-1), Max: math.Inf(1), Reverse: true, Limit: sealedPerRead})
 		if err != nil || len(sealed) == 0 {
 			break
 		}
-		if err = fl.writeSealed(ctx, k, sealed); err != nil {
-			fl.stuck(k.id, int64(sealed[0].Score))
+		if err = fl.writeSealed(ctx, k, sealed, paced); err != nil {
+			oldest := sealed[len(sealed)-1] // of this page; hold looks at all
+			fl.stuck(k.id, int64(oldest.Score))
 		}
 	}
 	if err != nil {
 		return fmt.Errorf("flush zone %s: %w", k.id, fl.failed(err))
 	}
 	fl.unstuck(k.id)
-	return nil
-}
-
-// writeSealed writes sealed buckets of a zone and, once the store has them all,
-// removes them.
-func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, sealed []cache.Member) error {
-	e := fl.fleet.engine
-	keys := make([]string, len(sealed))
-	members := make([]string, len(sealed))
-	rows := make([]persist.TrackRow, 0, rowsPerWrite)
-	for i, m := range sealed {
-		members[i], keys[i] = m.Name, k.sealedKey(m.Name)
-		start, part, ok := parseSealed(m.Name)
-		if !ok {
-			continue // not ours: there is nothing to write
-		}
-		drivers, err := e.HGetAll(ctx, keys[i])
-		if err != nil {
-			return err
-		}
-		for driver, packed := range drivers {
-			row, ok := summarize(k.id, driver, start, part, packed)
-			if !ok {
-				continue
-			}
-			if rows = append(rows, row); len(rows) == rowsPerWrite {
-				if err := fl.write(ctx, rows); err != nil {
-					return err
-				}
-				rows = rows[:0]
-			}
-		}
-	}
-	if err := fl.write(ctx, rows); err != nil {
-		return err
-	}
-	// In this order: an index entry without a bucket is harmless.
-	if _, err := e.Del(ctx, keys...); err != nil {
-		return err
-	}
-	_, err := e.ZRem(ctx, k.sealeds, members...)
-	return err
-}
-
-func (fl *Flusher) write(ctx context.Context, rows []persist.TrackRow) error {
-	if len(rows) == 0 {
-		return nil
-	}
-	if err := fl.store.WriteTracks(ctx, rows); err != nil {
-		return err
-	}
-	fl.mu.Lock()
-	defer fl.mu.Unlock()
-	fl.stats.Rows += int64(len(rows))
-	for i := range rows {
-		fl.stats.Fixes += int64(rows[i].Fixes)
-	}
-	fl.stats.LastSuccess = fl.fleet.now()
-	fl.wait.Reset()
 	return nil
 }
 
@@ -350,17 +342,5 @@ func (fl *Flusher) unstuck(zone string) {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	delete(fl.oldest, zone)
-}
-
-// Stats returns how the flusher is doing.
-func (fl *Flusher) Stats() FlushStats {
-	now := fl.fleet.nowMS()
-	fl.mu.Lock()
-	defer fl.mu.Unlock()
-	s := fl.stats
-	for _, start := range fl.oldest {
-		age := time.Duration(now-start-fl.fleet.bucketMS) * time.Millisecond
-		s.Lag = max(s.Lag, age)
-	}
-	return s
+	delete(fl.waiting, zone)
 }

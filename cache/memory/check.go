@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"hyperlocal/internal/dirlock"
 )
 
 // Report is what a directory holds, and what can be kept of it.
@@ -85,7 +87,7 @@ func lockExisting(dir string) (io.Closer, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("memory: %w", err)
 	}
-	lock, err := lockDir(dir)
+	lock, err := dirlock.Take(dir)
 	if err != nil {
 		return nil, fmt.Errorf("memory: %w", err)
 	}

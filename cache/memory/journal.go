@@ -12,11 +12,12 @@ import (
 	"time"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/dirlock"
 )
 
 // ErrDirInUse is returned by Open when another engine, of this or another
 // process, holds the directory.
-var ErrDirInUse = errors.New("directory is in use")
+var ErrDirInUse = dirlock.ErrInUse
 
 const (
 	// syncEvery is the interval of EverySecond.
@@ -87,7 +88,7 @@ func openJournal(db *database, opt Options) (*journal, error) {
 	if err := os.MkdirAll(opt.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	lock, err := lockDir(opt.Dir)
+	lock, err := dirlock.Take(opt.Dir)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,6 @@
 //go:build unix
 
-package memory
+package dirlock
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 	"syscall"
 )
 
-// lockDir takes the directory for this engine alone. The lock goes with the
+// Take takes the directory for this process alone, or fails with ErrInUse. The lock goes with the
 // process, so a crash leaves none behind.
-func lockDir(dir string) (io.Closer, error) {
+func Take(dir string) (io.Closer, error) {
 	path := filepath.Join(dir, "LOCK")
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -22,7 +22,7 @@ func lockDir(dir string) (io.Closer, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("%w: %s is locked by a running engine; stop it or use another directory", ErrDirInUse, dir)
+			return nil, fmt.Errorf("%w: %s is locked by a running process; stop it or use another directory", ErrInUse, dir)
 		}
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
