@@ -32,6 +32,9 @@ type config struct {
 	Bucket           time.Duration `koanf:"bucket"`
 	BucketGrace      time.Duration `koanf:"bucket-grace"`
 	FlushEvery       time.Duration `koanf:"flush-every"`
+	FlushWaiting     string        `koanf:"flush-waiting"`
+	SpillLimit       string        `koanf:"spill-limit"`
+	DrainRows        int           `koanf:"drain-rows"`
 	LiveTick         time.Duration `koanf:"live-tick"`
 	AllowedOrigins   []string      `koanf:"allowed-origins"`
 	ShutdownTimeout  time.Duration `koanf:"shutdown-timeout"`
@@ -65,6 +68,9 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Duration("bucket", 30*time.Second, "length of a driver's row in the durable record")
 	f.Duration("bucket-grace", 5*time.Second, "wait so long after a bucket's end for pings under way")
 	f.Duration("flush-every", 30*time.Second, "write closed buckets this often; zones take turns within it")
+	f.String("flush-waiting", "64MiB", "let buckets of at most this `size` wait in the engine while the database does not answer; the others go to files in the data folder")
+	f.String("spill-limit", "4GiB", "let those files take at most this `size`; what exceeds it waits in the engine, too")
+	f.Int("drain-rows", 10_000, "when the database is back, write so many rows per second of what waited, beside what is due")
 	f.Duration("live-tick", 500*time.Millisecond, "push positions to followers this often")
 	f.StringSlice("allowed-origins", nil, "web `origins` besides the server's own that may open a WebSocket, as https://app.example.com")
 	f.Duration("shutdown-timeout", 20*time.Second, "give requests and flushes so long to finish when stopping")
@@ -140,6 +146,15 @@ func (c config) check() error {
 	}
 	if _, err := c.pingsWaiting(); err != nil {
 		return err
+	}
+	if _, err := c.flushWaiting(); err != nil {
+		return err
+	}
+	if _, err := c.spillLimit(); err != nil {
+		return err
+	}
+	if c.DrainRows < 1 || c.DrainRows > 1_000_000 {
+		return fmt.Errorf("--drain-rows %d: must be between 1 and 1000000", c.DrainRows)
 	}
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		return fmt.Errorf("--addr %q: want host:port, such as 127.0.0.1:8080 or :8080", c.Addr)

@@ -54,6 +54,13 @@ func newMetrics(p *parts) *prometheus.Registry {
 		return 0
 	})
 
+	gauge("flush_write_reduction", "Fixes for each row written, since the start.", func() float64 { return p.flusher.Stats().Reduction() })
+	gauge("flush_waiting_bytes", "Closed buckets in the engine that wait for a database that does not answer.",
+		func() float64 { return float64(p.flusher.Stats().WaitingBytes) })
+	gauge("flush_spill_bytes", "Spill files with buckets that wait for the database.", func() float64 { return float64(p.flusher.Stats().SpillBytes) })
+	counter("flush_spilled_rows_total", "Rows that went through spill files.", func() int64 { return p.flusher.Stats().Spilled })
+	counter("flush_set_aside_rows_total", "Rows that the database refused; see refused/tracks.jsonl in the data folder.",
+		func() int64 { return p.flusher.Stats().SetAside })
 	counter("movements_drained_total", "Stock movements written to the ledger.", func() int64 { return p.inventory.Stats().Drained })
 	counter("reservations_expired_total", "Reservations given back because their time was up.", func() int64 { return p.inventory.Stats().Expired })
 	gauge("movements_lag_seconds", "Age of the oldest stock movement that waits for the ledger.",

@@ -14,6 +14,7 @@ import (
 	"hyperlocal/cache/lease"
 	"hyperlocal/geo"
 	"hyperlocal/ingest"
+	"hyperlocal/internal/spill"
 	"hyperlocal/inventory"
 	"hyperlocal/orders"
 	"hyperlocal/persist"
@@ -39,6 +40,7 @@ type parts struct {
 	zones     *geo.Zones
 	fleet     *geo.Fleet
 	flusher   *geo.Flusher
+	spill     *spill.Queue // nil if another server has it
 	ingest    *ingest.Handler
 	waiting   *ingest.Waiting
 	inventory *inventory.Inventory
@@ -61,7 +63,11 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 		return nil, errors.Join(err, p.engine.Close())
 	}
 	p.fleet = geo.NewFleet(p.engine, zones, geo.FleetOptions{StaleAfter: c.StaleAfter, BucketLength: c.Bucket})
-	p.flusher = geo.NewFlusher(p.fleet, p.store, geo.FlushOptions{Every: c.FlushEvery, Grace: c.BucketGrace})
+	var flush geo.FlushOptions
+	if flush, p.spill, err = c.flushOptions(log); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	p.flusher = geo.NewFlusher(p.fleet, p.store, flush)
 	room, err := c.pingsWaiting()
 	if err != nil {
 		return nil, errors.Join(err, p.close())
@@ -159,5 +165,9 @@ func (p *parts) finish(ctx context.Context) error {
 }
 
 func (p *parts) close() error {
-	return errors.Join(p.store.Close(), p.engine.Close())
+	errs := []error{p.store.Close(), p.engine.Close()}
+	if p.spill != nil {
+		errs = append(errs, p.spill.Close())
+	}
+	return errors.Join(errs...)
 }
