@@ -268,7 +268,7 @@ func readRecords(path string, at int64, max int) (records [][]byte, end int64, e
 	if err != nil {
 		return nil, at, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // it was only read
 	info, err := f.Stat()
 	if err != nil {
 		return nil, at, err
