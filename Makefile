@@ -30,6 +30,11 @@ help: ## list the targets
 run: build ## build, and start the server with the demo city on the memory engine and SQLite
 	./bin/hyperlocal serve --demo
 
+.PHONY: cluster-demo
+cluster-demo: build ## the demo city on two servers with one Redis and one Cassandra, behind one address; kill -9 either
+	./scripts/services.sh run sh -c 'exec go run ./demo/cluster -program bin/hyperlocal \
+		-engine "redis://$$HYPERLOCAL_TEST_REDIS/9" -store "cassandra://$$HYPERLOCAL_TEST_CASSANDRA/cluster_demo"'
+
 .PHONY: build
 build: ## build bin/hyperlocal
 	go build -o bin/hyperlocal ./cmd/hyperlocal

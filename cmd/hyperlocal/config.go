@@ -80,7 +80,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("resp-password", "", "ask Redis clients for this `password`; better given as HYPERLOCAL_RESP_PASSWORD, which other users do not see")
 	f.Bool("resp-read-only", false, "let Redis clients read only")
 	f.Bool("demo", false, "load Bengaluru with forty dark stores, and move partners and an order through the public API")
-	f.Int("demo-partners", 1000, "number of partners in the demo")
+	f.Int("demo-partners", 1000, "number of partners in the demo; 0 for a city that others move")
 	f.String("pprof-addr", "", "answer Go's profiling calls on this `host:port` (off by default; keep it private)")
 }
 
@@ -175,8 +175,8 @@ func (c config) check() error {
 			return fmt.Errorf("--%s %v: must be between %v and %v", d.flag, d.value, d.min, d.max)
 		}
 	}
-	if c.DemoPartners < 1 || c.DemoPartners > 100_000 {
-		return fmt.Errorf("--demo-partners %d: must be between 1 and 100000", c.DemoPartners)
+	if c.DemoPartners < 0 || c.DemoPartners > 100_000 {
+		return fmt.Errorf("--demo-partners %d: must be between 0 and 100000", c.DemoPartners)
 	}
 	if _, _, err := c.memoryLimit(); err != nil {
 		return err

@@ -78,7 +78,7 @@ func TestConfigRefuses(t *testing.T) {
 		"policy without limit": {args: []string{"--eviction", "allkeys-lru"}, want: "needs --max-memory"},
 		"unknown durability":   {args: []string{"--engine-durability", "much"}, want: "server or wait"},
 		"no replicas":          {args: []string{"--engine-durability", "wait"}, want: "no replicas"},
-		"no partners":          {args: []string{"--demo-partners", "0"}, want: "--demo-partners"},
+		"negative partners":    {args: []string{"--demo-partners", "-1"}, want: "--demo-partners"},
 		"file missing":         {args: []string{"--config", "/nowhere.yaml"}, want: "/nowhere.yaml"},
 		"misspelt variable":    {env: "HYPERLOCAL_STALE_AFTR", want: `"stale-aftr"`},
 	} {
