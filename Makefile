@@ -65,6 +65,12 @@ bench: build ## measure: Go benchmarks, then the server process as a whole
 		go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
 	./scripts/bench.sh
 
+.PHONY: bench-flush
+bench-flush: ## measure writing a million drivers' rows of a second, and pings while the database is gone
+	./scripts/services.sh run \
+		go test -run '^$$' -bench '^(BenchmarkWriteTracks|BenchmarkRecordDuringOutage|BenchmarkTrackBytes)$$' -benchtime 1x -count 3 \
+		./persist/sqlite ./persist/cassandra ./geo
+
 .PHONY: bench-engine
 bench-engine: ## measure the memory engine beside a redis-server that is started here (ENGINEBENCH='-lines hmget')
 	go run ./cache/enginebench $(ENGINEBENCH)
