@@ -34,6 +34,7 @@ func main() {
 	flag.StringVar(&c.program, "program", "bin/hyperlocal", "the server's `program`")
 	flag.StringVar(&c.engine, "engine", "", "what the servers share as --engine: a Redis's `URL`")
 	flag.StringVar(&c.store, "store", "", "what the servers share as --store: a Cassandra's `URL`")
+	flag.StringVar(&c.dataDir, "data-dir", "data/cluster", "`folder` of the servers' own folders")
 	flag.IntVar(&c.partners, "partners", 1000, "number of partners on the move")
 	flag.Parse()
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
@@ -44,8 +45,8 @@ func main() {
 }
 
 type config struct {
-	addr, program, engine, store string
-	partners                     int
+	addr, program, engine, store, dataDir string
+	partners                              int
 }
 
 const numServers = 2
@@ -71,7 +72,7 @@ func run(ctx context.Context, c config, log *slog.Logger, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		servers[i] = &server{name: fmt.Sprintf("server %d", i+1), addr: addr, config: c, log: log, out: out}
+		servers[i] = &server{name: fmt.Sprintf("server-%d", i+1), addr: addr, config: c, log: log, out: out}
 		urls[i] = &url.URL{Scheme: "http", Host: addr}
 	}
 

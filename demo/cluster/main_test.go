@@ -33,7 +33,7 @@ import (
 // replaced.
 func TestKillingEither(t *testing.T) {
 	c := config{
-		addr: "127.0.0.1:0", program: filepath.Join(t.TempDir(), "hyperlocal"), partners: 200,
+		addr: "127.0.0.1:0", program: filepath.Join(t.TempDir(), "hyperlocal"), partners: 200, dataDir: t.TempDir(),
 		engine: "redis://" + testenv.OwnRedis(t), store: keyspace(t),
 	}
 	built, err := exec.Command("go", "build", "-o", c.program, "hyperlocal/cmd/hyperlocal").CombinedOutput()
@@ -59,7 +59,7 @@ func TestKillingEither(t *testing.T) {
 	following.Go(func() { f.run(ctx) })
 	defer following.Wait()
 	defer cancel()
-	for _, name := range []string{"server 1", "server 2"} {
+	for _, name := range []string{"server-1", "server-2"} {
 		f.sees(t, time.Now())
 		is := name + ` is process (\d+) at (\S+)`
 		first := out.await(t, is, 1)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -62,6 +63,7 @@ func (s *server) run(ctx context.Context, begun chan<- error) {
 // to stop when the context ends, once. What ended it arrives in the channel.
 func (s *server) start(ctx context.Context) (<-chan error, error) {
 	cmd := exec.CommandContext(ctx, s.config.program, "serve", "--addr", s.addr, "--demo", "--demo-partners", "0",
+		"--data-dir", filepath.Join(s.config.dataDir, s.name),
 		"--engine", s.config.engine, "--store", s.config.store, "--shutdown-timeout", (stopTimeout / 2).String())
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -78,7 +80,8 @@ func (s *server) start(ctx context.Context) (<-chan error, error) {
 
 var errNotReady = errors.New("did not become ready")
 
-// awaitReady returns when the server is ready. What ended it meanwhile stays in the channel.
+// awaitReady returns when the server is ready. What ended it
+// meanwhile stays in the channel.
 func (s *server) awaitReady(ctx context.Context, ended <-chan error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
