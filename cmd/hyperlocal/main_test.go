@@ -81,7 +81,8 @@ func startServer(t *testing.T, args ...string) *process {
 	addr := freeAddr(t)
 	p := &process{t: t, url: "http://" + addr, out: &lockedBuffer{}, done: make(chan struct{})}
 	// Under the race detector, on a busy machine, the last flush takes longer.
-	p.cmd = command(append([]string{"serve", "--addr", addr, "--shutdown-timeout", "3m"}, args...)...)
+	// A folder of its own unless args, which count more, say otherwise.
+	p.cmd = command(append([]string{"serve", "--addr", addr, "--shutdown-timeout", "3m", "--data-dir", t.TempDir()}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	require.NoError(t, p.cmd.Start())
 	go func() {
