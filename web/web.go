@@ -90,7 +90,7 @@ func New(o Options) (http.Handler, error) {
 		Help: "Answers from the database because the engine did not answer.",
 	})
 	o.Metrics.MustRegister(degraded)
-	api.RegisterHandlers(e, api.NewStrictHandler(&server{o, degraded}, nil))
+	api.RegisterHandlers(e, api.NewStrictHandler(&server{o, degraded}, []api.StrictMiddlewareFunc{markDegraded}))
 	e.GET("/v1/orders/:id/events", o.OrderEvents)
 	e.GET("/v1/zones.geojson", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, "application/geo+json", o.Zones.GeoJSON())

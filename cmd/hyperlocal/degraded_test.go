@@ -81,8 +81,10 @@ func TestEngineGone(t *testing.T) {
 				Status   string
 			}
 			p.do("POST", "/v1/orders/o1/status", map[string]any{"status": "being_prepared"}).ok(200, nil)
-			p.do("GET", "/v1/orders/o1", nil).ok(200, &o)
+			healed := p.do("GET", "/v1/orders/o1", nil)
+			healed.ok(200, &o)
 			require.False(t, o.Degraded)
+			require.Empty(t, healed.header.Get("Hyperlocal-Degraded"))
 			require.Equal(t, "being_prepared", o.Status)
 			require.Eventually(t, func() bool {
 				var track struct{ Fixes []any }
@@ -115,10 +117,15 @@ func (p *process) requireDegraded(t *testing.T) {
 		took = append(took, time.Since(begin))
 		return r
 	}
+	marked := func(r reply) reply {
+		require.Equal(t, "engine", r.header.Get("Hyperlocal-Degraded"))
+		return r
+	}
+	marked(p.do("GET", "/v1/stores", nil)).ok(200, nil)
 	for range 5 {
 		timed("/v1/products").ok(200, nil)
 		var s struct{ Degraded bool }
-		timed("/v1/stores/S1").ok(200, &s)
+		marked(timed("/v1/stores/S1")).ok(200, &s)
 		require.True(t, s.Degraded)
 		var o struct {
 			Degraded bool
@@ -126,7 +133,7 @@ func (p *process) requireDegraded(t *testing.T) {
 			Events   []any
 			Driver   any
 		}
-		timed("/v1/orders/o1").ok(200, &o)
+		marked(timed("/v1/orders/o1")).ok(200, &o)
 		require.True(t, o.Degraded)
 		require.Equal(t, "accepted", o.Status)
 		require.Len(t, o.Events, 2)

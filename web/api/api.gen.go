@@ -180,7 +180,8 @@ type AvailabilityQuery struct {
 }
 
 // Degraded The engine does not answer, and this is from the database: an order as
-// it was some seconds before, without its driver's position.
+// it was some seconds before, without its driver's position. The header
+// `Hyperlocal-Degraded: engine` says the same.
 type Degraded = bool
 
 // Driver defines model for Driver.
@@ -255,7 +256,8 @@ type Order struct {
 	CustomerID string `json:"customer_id,omitempty"`
 
 	// Degraded The engine does not answer, and this is from the database: an order as
-	// it was some seconds before, without its driver's position.
+	// it was some seconds before, without its driver's position. The header
+	// `Hyperlocal-Degraded: engine` says the same.
 	Degraded      Degraded     `json:"degraded,omitempty"`
 	Driver        *Driver      `json:"driver,omitempty"`
 	DriverID      string       `json:"driver_id,omitempty"`
@@ -422,7 +424,8 @@ type Stock map[string]int64
 // Store defines model for Store.
 type Store struct {
 	// Degraded The engine does not answer, and this is from the database: an order as
-	// it was some seconds before, without its driver's position.
+	// it was some seconds before, without its driver's position. The header
+	// `Hyperlocal-Degraded: engine` says the same.
 	Degraded Degraded `json:"degraded,omitempty"`
 
 	// DistanceM From the place asked for
@@ -457,7 +460,8 @@ type StoreStock struct {
 // Stores defines model for Stores.
 type Stores struct {
 	// Degraded The engine does not answer, and this is from the database: an order as
-	// it was some seconds before, without its driver's position.
+	// it was some seconds before, without its driver's position. The header
+	// `Hyperlocal-Degraded: engine` says the same.
 	Degraded Degraded `json:"degraded,omitempty"`
 	Stores   []Store  `json:"stores"`
 }
