@@ -3,6 +3,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,10 @@ type breaker struct {
 	failed atomic.Int32 // calls in a row
 	opened atomic.Bool
 	trips  atomic.Int64
+
+	mu      sync.Mutex // held to begin probing, or to end it for good
+	ended   bool
+	probing sync.WaitGroup
 }
 
 // report is told how each call went; life ends the probing.
@@ -39,10 +44,24 @@ func (b *breaker) report(life context.Context, failed bool) {
 		}
 		return
 	}
-	if b.failed.Add(1) >= tripAfter && b.opened.CompareAndSwap(false, true) {
-		b.trips.Add(1)
-		go b.heal(life)
+	if b.failed.Add(1) < tripAfter {
+		return
 	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.ended && b.opened.CompareAndSwap(false, true) {
+		b.trips.Add(1)
+		b.probing.Go(func() { b.heal(life) })
+	}
+}
+
+// end returns when no probe is under way, and none will be. Their life must have
+// ended: a probe that found its client closed would make a connection.
+func (b *breaker) end() {
+	b.mu.Lock()
+	b.ended = true
+	b.mu.Unlock()
+	b.probing.Wait()
 }
 
 // heal probes until the server answers.

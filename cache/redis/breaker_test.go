@@ -50,6 +50,10 @@ func TestBreaker(t *testing.T) {
 		life, end := context.WithCancel(t.Context())
 		b.report(life, true)
 		require.True(t, b.opened.Load())
-		end() // and the probing with it: synctest would find it otherwise
+		end()
+		b.end()
+		b.opened.Store(false)
+		b.report(life, true)
+		require.False(t, b.opened.Load(), "no probe begins after the end")
 	})
 }

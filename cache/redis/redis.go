@@ -40,8 +40,8 @@
 // calls are pipelined without waiting for each other. Each subscription has a
 // connection of its own to each server that it listens to, and so has an XRead or
 // a WAIT while it waits. The locks are Engine.mu (which subscriptions are open),
-// nodes.mu, and in a subscription turn before mu and wires.mu; none is held while
-// another object's is taken.
+// nodes.mu, breaker.mu, and in a subscription turn before mu and wires.mu; none is
+// held while another object's is taken.
 package redis
 
 import (
@@ -335,6 +335,7 @@ func (e *Engine) Close() error {
 		s.shut()
 	}
 	e.end()
+	e.breaker.end()
 	e.nodes.close()
 	e.client.Close()
 	return nil

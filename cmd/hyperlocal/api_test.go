@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,12 +37,28 @@ var hosts = []struct {
 		return []string{"--engine", "redis://" + testenv.OwnRedis(t), "--store",
 			fmt.Sprintf("cassandra://%s/api_test_%08x", testenv.Cassandra(t), rand.Uint32())}
 	}},
+	{"Valkey and SQLite", func(t *testing.T) []string {
+		return []string{"--engine", "redis://" + emptyValkey(t)}
+	}},
 	{"Sentinel and SQLite", func(t *testing.T) []string {
 		return []string{"--engine", testenv.OwnSentinel(t, calm).URL(), "--engine-durability", "wait", "--data-dir", t.TempDir()}
 	}},
 	{"Cluster and SQLite", func(t *testing.T) []string {
 		return []string{"--engine", testenv.OwnCluster(t, calm).URL(), "--engine-durability", "wait", "--data-dir", t.TempDir()}
 	}},
+}
+
+// emptyValkey returns the address of a numbered database of the real Valkey that
+// only this package uses.
+func emptyValkey(t *testing.T) string {
+	t.Helper()
+	const db = "9"
+	addr := testenv.Valkey(t)
+	host, port, err := net.SplitHostPort(addr)
+	require.NoError(t, err)
+	out, err := exec.Command("redis-cli", "-h", host, "-p", port, "-n", db, "flushdb").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return addr + "/" + db
 }
 
 // calm is when a silent server counts as gone in a set that nobody kills.
