@@ -182,7 +182,8 @@ func TestReplayDay(t *testing.T) {
 		}
 	}
 	shift := time.Since(newest).Truncate(time.Second)
-	p := startServer(t, "--data-dir", t.TempDir(), "--flush-every", "500ms", "--bucket-grace", "1ms")
+	dir := t.TempDir()
+	p := startServer(t, "--data-dir", dir, "--flush-every", "500ms", "--bucket-grace", "1ms")
 
 	accepted := make(map[string]map[int64]bool) // vehicle → times
 	last := make(map[string]int64)
@@ -220,7 +221,7 @@ func TestReplayDay(t *testing.T) {
 		require.Equal(t, ts, d.TS, "the newest fix of %s", vehicle)
 	}
 	require.Equal(t, 0, p.interrupt(), "%s", p.out) // writes what is still open
-	p = startServer(t, "--data-dir", argAfter(p, "--data-dir"))
+	p = startServer(t, "--data-dir", dir)
 	total := 0
 	for vehicle, times := range accepted {
 		got := track(t, p, vehicle, newest.Add(shift-25*time.Hour), newest.Add(shift+time.Hour))
@@ -261,15 +262,4 @@ func capmetrics(t *testing.T) []busRow {
 		rows = append(rows, busRow{r[0], ts, lat, lon})
 	}
 	return rows
-}
-
-// argAfter returns the value that a server was started with for a flag.
-func argAfter(p *process, flag string) string {
-	for i, a := range p.cmd.Args {
-		if a == flag {
-			return p.cmd.Args[i+1]
-		}
-	}
-	p.t.Fatalf("server was not started with %s", flag)
-	return ""
 }
