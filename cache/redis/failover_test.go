@@ -24,7 +24,7 @@ const down = time.Second
 const findWithin = time.Second
 
 // noise is what a busy machine adds to a moment.
-const noise = 200 * time.Millisecond
+const noise = time.Second
 
 // outage is what a caller saw of a failover.
 type outage struct {

@@ -84,7 +84,7 @@ func TestFailover(t *testing.T) {
 }
 
 // noise is what a busy machine adds to a moment.
-const noise = 500 * time.Millisecond
+const noise = time.Second
 
 // traffic is clerks who reserve, orders that go their way, and partners who send
 // pings. Each repeats what was refused until it is done, as a client does that
