@@ -55,8 +55,11 @@ func sealTwin(tx cache.Tx, keys, args []string) cache.Value {
 const sealPage = 100
 
 // seal seals the zone's open buckets that start at latest or before. The part
-// is the time, ms, or a little later if two would coincide.
+// is the time, ms, or a little later if two would coincide. It is on disk before
+// anything is written elsewhere: a crash that took it back would have the same
+// fixes sealed again, as another part, and so written as another row.
 func seal(ctx context.Context, e cache.Engine, k *zoneKeys, latest float64, now int64) error {
+	durable := e.Durable(cache.Always)
 	for part := now; ; {
 		open, err := e.ZRangeByScore(ctx, k.buckets, cache.ScoreRange{Min: math.Inf(-1), Max: latest, Limit: sealPage})
 		if err != nil {
@@ -71,7 +74,7 @@ func seal(ctx context.Context, e cache.Engine, k *zoneKeys, latest float64, now 
 			keys = append(keys, k.bucketKey(int64(m.Score)), k.sealedKey(m.Name+":"+args[0]))
 			args = append(args, m.Name)
 		}
-		reply, err := e.Run(ctx, sealScript, keys, args)
+		reply, err := durable.Run(ctx, sealScript, keys, args)
 		if err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
