@@ -13,6 +13,7 @@ import (
 
 	"hyperlocal/cache/enginetest"
 	"hyperlocal/geo"
+	"hyperlocal/ingest/pingpb"
 )
 
 // batches returns bodies of 100 pings of 100,000 drivers, each once, over some
@@ -52,6 +53,25 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		pings, err = Decode(pings[:0], body, false, 1000)
+		require.NoError(b, err)
+	}
+	require.Len(b, pings, 100)
+}
+
+func BenchmarkDecodeProtobuf(b *testing.B) {
+	var body []byte
+	for i := range 100 {
+		p := pingpb.Ping{
+			DriverID: fmt.Sprintf("driver-%06d", i), LatE7: 129_716_000, LonE7: 775_946_000, TSMS: now.UnixMilli(),
+			AccuracyM: 4.5, SpeedMPS: 8.3, BearingDeg: 271, Battery: geo.Unknown,
+		}
+		body = p.Append(body)
+	}
+	var pings []Ping
+	var err error
+	b.ReportAllocs()
+	for b.Loop() {
+		pings, err = DecodeProtobuf(pings[:0], body, 1000)
 		require.NoError(b, err)
 	}
 	require.Len(b, pings, 100)

@@ -1,5 +1,6 @@
 // Package ingest takes pings off the wire: POST /v1/locations, with one ping,
-// an array of them, or one to a line.
+// an array of them, or one to a line, or with a protobuf batch (pingpb has the
+// messages, and what a client needs to write them).
 //
 // A request is split into its elements first, and each is decoded by itself. So
 // one that is broken, be it text where a number belongs or not JSON at all, is

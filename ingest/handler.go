@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -109,7 +108,8 @@ func (h *Handler) Locations(c echo.Context) error {
 	if err != nil {
 		return fmt.Errorf("record pings: %w", err)
 	}
-	return c.JSON(http.StatusOK, h.answer(w.pings, outcomes))
+	a := h.answer(w.pings, outcomes)
+	return a.send(c)
 }
 
 // read fills w with the request's pings, and the fixes among them.
@@ -124,7 +124,8 @@ func (h *Handler) read(r *http.Request, w *work) error {
 	if int64(len(w.body)) > h.opt.MaxBytes {
 		return h.tooLarge()
 	}
-	w.pings, err = Decode(w.pings[:0], w.body, declaresLines(r), h.opt.MaxPings)
+	format := formatOf(r.Header.Get(echo.HeaderContentType))
+	w.pings, err = format.decode(w.pings[:0], w.body, h.opt.MaxPings)
 	switch {
 	case errors.Is(err, ErrTooMany):
 		return problem.TooLarge.WithField("body", fmt.Sprintf("must hold at most %d pings", h.opt.MaxPings))
@@ -160,17 +161,6 @@ func readAll(buf []byte, body io.Reader, max int64) ([]byte, error) {
 			return buf, err
 		}
 	}
-}
-
-// declaresLines reports whether the client says that it sends one ping to a
-// line.
-func declaresLines(r *http.Request) bool {
-	kind, _, _ := mime.ParseMediaType(r.Header.Get(echo.HeaderContentType)) // one that is wrong declares nothing
-	switch kind {
-	case "application/x-ndjson", "application/ndjson", "application/jsonl":
-		return true
-	}
-	return false
 }
 
 // answer counts and lists. outcomes are those of the pings that are fixes.
