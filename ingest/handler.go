@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -114,15 +113,9 @@ func (h *Handler) Locations(c echo.Context) error {
 
 // read fills w with the request's pings, and the fixes among them.
 func (h *Handler) read(r *http.Request, w *work) error {
-	if r.ContentLength > h.opt.MaxBytes {
-		return h.tooLarge()
-	}
 	var err error
-	if w.body, err = readAll(w.body[:0], r.Body, h.opt.MaxBytes); err != nil {
-		return problem.Invalid.WithField("body", "could not be read to its end")
-	}
-	if int64(len(w.body)) > h.opt.MaxBytes {
-		return h.tooLarge()
+	if w.body, err = readBody(w.body[:0], r, h.opt.MaxBytes); err != nil {
+		return h.unreadable(err)
 	}
 	format := formatOf(r.Header.Get(echo.HeaderContentType))
 	w.pings, err = format.decode(w.pings[:0], w.body, h.opt.MaxPings)
@@ -141,26 +134,15 @@ func (h *Handler) read(r *http.Request, w *work) error {
 	return nil
 }
 
-func (h *Handler) tooLarge() error {
-	return problem.TooLarge.WithField("body", fmt.Sprintf("must be at most %d bytes", h.opt.MaxBytes))
-}
-
-// readAll appends the body to buf, up to one byte more than max.
-func readAll(buf []byte, body io.Reader, max int64) ([]byte, error) {
-	body = io.LimitReader(body, max+1)
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := body.Read(buf[len(buf):cap(buf)])
-		buf = buf[:len(buf)+n]
-		if err == io.EOF {
-			return buf, nil
-		}
-		if err != nil {
-			return buf, err
-		}
+// unreadable is the problem of a body that was not read to its end.
+func (h *Handler) unreadable(err error) error {
+	if p := (*problem.Problem)(nil); errors.As(err, &p) {
+		return p
 	}
+	if errors.Is(err, errTooLarge) {
+		return problem.TooLarge.WithField("body", fmt.Sprintf("must be at most %d bytes", h.opt.MaxBytes))
+	}
+	return problem.Invalid.WithField("body", "could not be read to its end")
 }
 
 // answer counts and lists. outcomes are those of the pings that are fixes.
