@@ -52,25 +52,3 @@ func wantsProtobuf(r *http.Request) bool {
 	}
 	return false
 }
-
-// send writes the answer in the format that the client asks for.
-func (a *answer) send(c echo.Context) error {
-	if wantsProtobuf(c.Request()) {
-		return c.Blob(http.StatusOK, pingpb.ContentType, a.protobuf())
-	}
-	return c.JSON(http.StatusOK, a)
-}
-
-func (a *answer) protobuf() []byte {
-	p := pingpb.Answer{
-		Verdicts: make(map[string]uint32, len(a.Verdicts)), Rejected: make([]pingpb.Rejection, len(a.Rejected)),
-		ServerTimeMS: a.ServerTimeMS,
-	}
-	for verdict, n := range a.Verdicts {
-		p.Verdicts[verdict] = uint32(n)
-	}
-	for i, r := range a.Rejected {
-		p.Rejected[i] = pingpb.Rejection{Index: uint64(r.Index), Verdict: r.Verdict, Field: r.Field, Detail: r.Detail}
-	}
-	return p.Append(nil)
-}

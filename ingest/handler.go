@@ -29,9 +29,6 @@ type Options struct {
 }
 
 const (
-	// maxListed bounds the rejections that an answer lists; the counts are
-	// always complete.
-	maxListed = 100
 	// maxKeptBytes and maxKeptPings bound the memory that waits for the next
 	// request.
 	maxKeptBytes = 256 << 10
@@ -78,20 +75,8 @@ type work struct {
 	body  []byte
 	pings []Ping
 	fixes []geo.Fix
-}
-
-// answer is the body of a 200, as web/openapi.yaml has it.
-type answer struct {
-	Verdicts     map[string]int `json:"verdicts"`
-	Rejected     []rejection    `json:"rejected"`
-	ServerTimeMS int64          `json:"server_time_ms"`
-}
-
-type rejection struct {
-	Index   int    `json:"index"`
-	Verdict string `json:"verdict"`
-	Field   string `json:"field,omitempty"`
-	Detail  string `json:"detail,omitempty"`
+	tally tally
+	reply []byte
 }
 
 // Locations answers a request with the verdicts on its pings. An error is a
@@ -103,15 +88,45 @@ func (h *Handler) Locations(c echo.Context) error {
 	if err := h.read(c.Request(), w); err != nil {
 		return err
 	}
-	outcomes, err := h.fleet.Record(c.Request().Context(), w.fixes)
-	if err != nil {
-		return fmt.Errorf("record pings: %w", err)
+	if err := h.judge(c.Request().Context(), w, &w.tally); err != nil {
+		return err
 	}
-	a := h.answer(w.pings, outcomes)
-	return a.send(c)
+	return h.send(c, w)
 }
 
-// read fills w with the request's pings, and the fixes among them.
+// judge records the pings of w and tells t what became of each.
+func (h *Handler) judge(ctx context.Context, w *work, t *tally) error {
+	w.fixes = w.fixes[:0]
+	for i := range w.pings {
+		if w.pings[i].OK {
+			w.fixes = append(w.fixes, w.pings[i].Fix)
+		}
+	}
+	var outcomes []geo.Outcome
+	if len(w.fixes) > 0 {
+		var err error
+		if outcomes, err = h.fleet.Record(ctx, w.fixes); err != nil {
+			return fmt.Errorf("record pings: %w", err)
+		}
+	}
+	before := t.counts
+	for i := range w.pings {
+		if !w.pings[i].OK {
+			t.add(&w.pings[i].Fault)
+			continue
+		}
+		t.add(&outcomes[0])
+		outcomes = outcomes[1:]
+	}
+	for v, n := range t.counts {
+		if n -= before[v]; n > 0 {
+			h.counts[v].Add(int64(n))
+		}
+	}
+	return nil
+}
+
+// read fills w with the request's pings.
 func (h *Handler) read(r *http.Request, w *work) error {
 	var err error
 	if w.body, err = readBody(w.body[:0], r, h.opt.MaxBytes); err != nil {
@@ -124,12 +139,6 @@ func (h *Handler) read(r *http.Request, w *work) error {
 		return problem.TooLarge.WithField("body", fmt.Sprintf("must hold at most %d pings", h.opt.MaxPings))
 	case err != nil:
 		return problem.Invalid.WithField("body", err.Error())
-	}
-	w.fixes = w.fixes[:0]
-	for i := range w.pings {
-		if w.pings[i].OK {
-			w.fixes = append(w.fixes, w.pings[i].Fix)
-		}
 	}
 	return nil
 }
@@ -145,29 +154,6 @@ func (h *Handler) unreadable(err error) error {
 	return problem.Invalid.WithField("body", "could not be read to its end")
 }
 
-// answer counts and lists. outcomes are those of the pings that are fixes.
-func (h *Handler) answer(pings []Ping, outcomes []geo.Outcome) answer {
-	a := answer{Verdicts: make(map[string]int, geo.NumVerdicts), Rejected: []rejection{}, ServerTimeMS: h.opt.Now().UnixMilli()}
-	var counts [geo.NumVerdicts]int
-	for i := range pings {
-		o := pings[i].Fault
-		if pings[i].OK {
-			o, outcomes = outcomes[0], outcomes[1:]
-		}
-		counts[o.Verdict]++
-		if !o.Verdict.Joined() && o.Verdict != geo.Waiting && len(a.Rejected) < maxListed {
-			a.Rejected = append(a.Rejected, rejection{i, o.Verdict.String(), o.Field, o.Detail})
-		}
-	}
-	for v, n := range counts {
-		if n > 0 {
-			h.counts[v].Add(int64(n))
-			a.Verdicts[geo.Verdict(v).String()] = n
-		}
-	}
-	return a
-}
-
 // Count adds outcomes that no request was told.
 func (h *Handler) Count(outcomes []geo.Outcome) {
 	for _, o := range outcomes {
@@ -181,5 +167,6 @@ func (h *Handler) putBack(w *work) {
 	}
 	clear(w.pings)
 	clear(w.fixes)
+	w.tally.reset()
 	h.work.Put(w)
 }

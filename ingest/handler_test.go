@@ -153,3 +153,11 @@ func TestRequestsDoNotMix(t *testing.T) {
 		require.Contains(t, rec.Body.String(), `"field":"lat","detail":"is missing"`)
 	}
 }
+
+// answer is the body of a 200, as web/openapi.yaml has it.
+type answer struct {
+	Acknowledged uint64         `json:"acknowledged"`
+	Verdicts     map[string]int `json:"verdicts"`
+	Rejected     []rejection    `json:"rejected"`
+	ServerTimeMS int64          `json:"server_time_ms"`
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/upgrade"
 )
 
 // Options tune a hub. The zero value of a field stands for its default.
@@ -125,7 +126,7 @@ func NewHub(engine cache.PubSub, positions Positions, orders Orders, opts Option
 		clients:   map[*client]struct{}{},
 		topics:    map[string]*topic{},
 	}
-	h.upgrader = h.newUpgrader()
+	h.upgrader = upgrade.New(h.opts.AllowedOrigins)
 	return h
 }
 

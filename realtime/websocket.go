@@ -4,10 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -29,38 +25,6 @@ const (
 	// Invalid messages beyond this end the connection.
 	garbagePerSecond, garbageBurst = 0.2, 20
 )
-
-// writeBuffers are shared by all connections: one is needed only while a
-// message that is not prepared is written.
-var writeBuffers sync.Pool
-
-func (h *Hub) newUpgrader() websocket.Upgrader {
-	return websocket.Upgrader{
-		ReadBufferSize:  1024,
-		WriteBufferSize: 4096,
-		WriteBufferPool: &writeBuffers,
-		CheckOrigin:     h.allowedOrigin,
-		Error: func(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-			problem.Write(w, problem.New(status, "not-a-websocket", "This address speaks WebSocket").
-				WithDetail("%s", strings.TrimPrefix(reason.Error(), "websocket: ")))
-		},
-	}
-}
-
-// allowedOrigin keeps other sites' pages from using a visitor's connection. A
-// client that is no browser sends no origin.
-func (h *Hub) allowedOrigin(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return true
-	}
-	u, err := url.Parse(origin)
-	if err != nil {
-		return false
-	}
-	return strings.EqualFold(u.Host, r.Host) ||
-		slices.Contains(h.opts.AllowedOrigins, origin) || slices.Contains(h.opts.AllowedOrigins, "*")
-}
 
 // Live answers GET /v1/live: it makes the connection a WebSocket and returns.
 func (h *Hub) Live(c echo.Context) error {
