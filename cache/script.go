@@ -89,6 +89,9 @@ type Tx interface {
 	HIncrBy(key, field string, delta int64) int64
 	// HGetAll returns the fields in no particular order.
 	HGetAll(key string) []Field
+	// HFields finds fields of different names of a hash, once for all that the
+	// script does with them.
+	HFields(key string, names []string) HashFields
 
 	ZAdd(key, name string, score float64) (added bool)
 	// ZAddAll returns how many members are new.
@@ -108,6 +111,20 @@ type Tx interface {
 
 	// Err is the error that stuck, or nil.
 	Err() error
+}
+
+// HashFields are some fields of a hash that a script has found: HGET and HSET
+// without looking for them again. They are good until the script changes the hash
+// in any other way. A field's number is its place among the names asked for.
+type HashFields interface {
+	// Exists reports whether there was a hash.
+	Exists() bool
+	// Get returns a field's value: a view, good until the field is written.
+	Get(i int) Optional
+	Set(i int, value string)
+	// Append puts text behind a field's value, which is empty if there is none. It
+	// costs as much as the text is long, not the value.
+	Append(i int, text string)
 }
 
 // Kind tells what a Value is.

@@ -58,7 +58,7 @@ func TestDistanceAndBearing(t *testing.T) {
 
 // The recorder's cheap distance must judge as the exact one does, except within
 // a hair of the limit.
-func TestTooFast(t *testing.T) {
+func TestTooFar(t *testing.T) {
 	const limit = 50.0
 	perDegree := metresPerDegree
 	units := int64(limit / perDegree * unitsPerDegree)
@@ -72,9 +72,9 @@ func TestTooFast(t *testing.T) {
 							continue
 						}
 						lat2, lon2 := destination(lat, lon, bearing, speed*seconds)
-						from := place{ts: 0, lat: units32(lat), lon: units32(lon)}
-						to := place{ts: int64(seconds * 1000), lat: units32(lat2), lon: units32(lon2)}
-						require.Equal(t, speed > limit, tooFast(from, to, units), "from %v %v, course %v, %v s, %v m/s", lat, lon, bearing, seconds, speed)
+						from := place{ts: 0, lat: units32(lat), lon: units32(lon), accuracy: unknown16}
+						to := place{ts: int64(seconds * 1000), lat: units32(lat2), lon: units32(lon2), accuracy: unknown16}
+						require.Equal(t, speed > limit, tooFar(apartSquared(from, to), from, to, units), "from %v %v, course %v, %v s, %v m/s", lat, lon, bearing, seconds, speed)
 					}
 				}
 			}

@@ -15,6 +15,7 @@ type Fix struct {
 	SpeedMPS   float32 // metres per second
 	BearingDeg float32 // degrees clockwise from north
 	Battery    float32 // charge, 0 empty to 1 full
+	Mock       bool    // the phone says that an app made the position up
 }
 
 // Unknown is the value of a measure that was not given.
@@ -27,31 +28,29 @@ const Unknown float32 = -1
 //	8       4     latitude, 1e-7 degree, signed
 //	12      4     longitude, 1e-7 degree, signed
 //	16      2     speed, cm/s
-//	18      2     bearing, 1/100 degree
-//	20      2     accuracy, dm
-//	22      1     battery, 1/200
+//	18      2     accuracy, dm
+//	20      2     bearing, 1/100 degree
+//	22      1     battery, 1/100, and mockBit
 //
 // All ones is an unknown measure; a larger one than fits is the largest that
-// does. It is a value of drivers:last:{Z}. What follows it there is the zone
-// the driver left for; see leave.lua.
+// does. It is a value of drivers:last:{Z}; see lastEntry.
 const fixSize = 23
 
-// A bucket's value is a sequence of such records, in order of arrival:
-//
-//	offset  size  content
-//	0       2     ms since the bucket's start
-//	2       14    as bytes 8 to 22 of a compact fix
+// A bucket's value is a sequence of parts of compact fixes, in order of arrival.
+// They begin with the lower half of the time's lower half: together with the
+// bucket's start it tells the time.
 const (
-	bucketFixSize = 16
-	bodyStart     = 8  // of a compact fix, the part that a bucket keeps
-	bodyEnd       = 22 // its end
+	bucketFixSize = bodyEnd - bodyStart
+	bodyStart     = 6  // of a compact fix, the part that a bucket keeps
+	bodyEnd       = 20 // its end
 )
 
 const (
 	unitsPerDegree = 1e7 // of latitude and longitude
 	unknown16      = math.MaxUint16
-	unknown8       = math.MaxUint8
-	batterySteps   = 200
+	unknownBattery = 0x7f
+	batterySteps   = 100
+	mockBit        = 0x80
 )
 
 // appendFix appends the compact form. The fix has passed check.
@@ -60,12 +59,16 @@ func appendFix(b []byte, f *Fix) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(units(f.Lat)))
 	b = binary.BigEndian.AppendUint32(b, uint32(units(f.Lon)))
 	b = binary.BigEndian.AppendUint16(b, scale16(f.SpeedMPS, 100))
-	b = binary.BigEndian.AppendUint16(b, scaleBearing(f.BearingDeg))
 	b = binary.BigEndian.AppendUint16(b, scale16(f.AccuracyM, 10))
-	if f.Battery < 0 {
-		return append(b, unknown8)
+	b = binary.BigEndian.AppendUint16(b, scaleBearing(f.BearingDeg))
+	battery := uint8(unknownBattery)
+	if f.Battery >= 0 {
+		battery = uint8(min(f.Battery*batterySteps+0.5, batterySteps))
 	}
-	return append(b, uint8(min(f.Battery*batterySteps+0.5, batterySteps)))
+	if f.Mock {
+		battery |= mockBit
+	}
+	return append(b, battery)
 }
 
 func units(deg float64) int32 { return int32(math.Round(deg * unitsPerDegree)) }
@@ -88,10 +91,30 @@ func scaleBearing(deg float32) uint16 {
 type place struct {
 	ts       int64
 	lat, lon int32 // 1e-7 degree
+	accuracy int32 // dm, or unknown16
 }
 
 func placeOf(s string) place {
-	return place{ts: int64(be64(s)), lat: int32(be32(s[8:])), lon: int32(be32(s[12:]))}
+	return place{ts: int64(be64(s)), lat: int32(be32(s[8:])), lon: int32(be32(s[12:])), accuracy: int32(be16(s[18:]))}
+}
+
+// An entry of drivers:last:{Z} is a compact fix and, behind it, what became of the
+// driver: nothing if he stands in this zone; unsettled if he came and the zone that
+// he came from may not know; else a signpost, the zone that he left for, and the
+// fix is the one that took him there. See move.go.
+const unsettled = "\x00" // begins no zone's name
+
+// present reports whether an entry is of a driver who stands in the zone.
+func present(entry string) bool {
+	return len(entry) == fixSize || len(entry) == fixSize+1 && entry[fixSize:] == unsettled
+}
+
+// signpost returns the zone that the driver left for, or "".
+func signpost(entry string) string {
+	if len(entry) <= fixSize || entry[fixSize:] == unsettled {
+		return ""
+	}
+	return entry[fixSize:]
 }
 
 // decodeFix reads a compact fix. ok is false if it is too short.
@@ -99,22 +122,25 @@ func decodeFix(driver, s string) (f Fix, ok bool) {
 	if len(s) < fixSize {
 		return Fix{}, false
 	}
-	f = decodeBody(s[bodyStart:bodyEnd])
-	f.DriverID, f.TS, f.Battery = driver, int64(be64(s)), Unknown
-	if b := s[22]; b != unknown8 {
+	f = decodeBody(0, s[bodyStart:bodyEnd])
+	f.DriverID, f.TS, f.BearingDeg = driver, int64(be64(s)), unscale16(be16(s[20:]), 100)
+	f.Battery, f.Mock = Unknown, s[22]&mockBit != 0
+	if b := s[22] &^ mockBit; b != unknownBattery {
 		f.Battery = float32(b) / batterySteps
 	}
 	return f, true
 }
 
-// decodeBody reads the 14 bytes that compact fixes and bucket records share.
-func decodeBody(s string) Fix {
+// decodeBody reads what a bucket that starts at start, ms, keeps of a fix.
+func decodeBody(start int64, s string) Fix {
 	return Fix{
-		Lat:        float64(int32(be32(s))) / unitsPerDegree,
-		Lon:        float64(int32(be32(s[4:]))) / unitsPerDegree,
-		SpeedMPS:   unscale16(be16(s[8:]), 100),
-		BearingDeg: unscale16(be16(s[10:]), 100),
+		TS:         start + int64(be16(s)-uint16(start)),
+		Lat:        float64(int32(be32(s[2:]))) / unitsPerDegree,
+		Lon:        float64(int32(be32(s[6:]))) / unitsPerDegree,
+		SpeedMPS:   unscale16(be16(s[10:]), 100),
 		AccuracyM:  unscale16(be16(s[12:]), 10),
+		BearingDeg: Unknown,
+		Battery:    Unknown,
 	}
 }
 

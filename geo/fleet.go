@@ -2,7 +2,6 @@ package geo
 
 import (
 	"log/slog"
-	"math"
 	"strconv"
 	"sync"
 	"time"
@@ -23,9 +22,6 @@ type FleetOptions struct {
 	// flushed all the same.
 	BucketLength time.Duration
 	Limits       Limits
-	// DriverCache is how many drivers' zones this process remembers. Those
-	// beyond cost a read of the engine per batch. Default 262,144.
-	DriverCache int
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Logger hears of sweeps that failed. Default slog.Default.
@@ -49,11 +45,11 @@ type Fleet struct {
 	now        func() time.Time
 	logger     *slog.Logger
 
-	areas   []*zoneKeys // by index in zones
-	cells   *otter.Cache[uint32, *zoneKeys]
-	drivers *otter.Cache[string, string] // driver → zone, a hint: see move.go
-	batches sync.Pool
-	active  activeZones
+	areas    []*zoneKeys // by index in zones
+	cells    *otter.Cache[uint32, *zoneKeys]
+	suspects *suspects
+	batches  sync.Pool
+	active   activeZones
 
 	maxSpeed, window string // the record script's first arguments
 }
@@ -65,9 +61,6 @@ func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
 	}
 	if opt.BucketLength <= 0 {
 		opt.BucketLength = 30 * time.Second
-	}
-	if opt.DriverCache <= 0 {
-		opt.DriverCache = 1 << 18
 	}
 	if opt.Now == nil {
 		opt.Now = time.Now
@@ -84,13 +77,13 @@ func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
 		now:        opt.Now,
 		logger:     opt.Logger,
 		cells:      otter.Must(&otter.Options[uint32, *zoneKeys]{MaximumSize: cellCache}),
-		drivers:    otter.Must(&otter.Options[string, string]{MaximumSize: opt.DriverCache}),
 	}
+	f.suspects = newSuspects(f.limits)
 	for _, z := range zones.zones {
 		f.areas = append(f.areas, newZoneKeys(z.ID))
 	}
 	f.batches.New = func() any { return newBatch() }
-	f.maxSpeed = strconv.FormatInt(int64(math.Ceil(f.limits.MaxSpeedMPS/metresPerDegree*unitsPerDegree)), 10)
+	f.maxSpeed = strconv.FormatInt(f.limits.maxSpeed(), 10)
 	f.window = strconv.FormatInt(f.limits.PlausibilityWindow.Milliseconds(), 10)
 	return f
 }

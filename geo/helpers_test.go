@@ -115,7 +115,8 @@ func at(driver string, lon float64, ts int64) Fix {
 	return Fix{DriverID: driver, Lat: 12.97, Lon: lon, TS: ts, AccuracyM: Unknown, SpeedMPS: Unknown, BearingDeg: Unknown, Battery: Unknown}
 }
 
-// record requires verdicts, written as the first letters of their names.
+// record requires verdicts, written as the first letters of their names; an a may be
+// a stationary one.
 func record(t testing.TB, f *Fleet, want string, fixes ...Fix) {
 	t.Helper()
 	require.Equal(t, want, verdicts(t, f, fixes))
@@ -128,7 +129,7 @@ func verdicts(t testing.TB, f *Fleet, fixes []Fix) string {
 	require.Len(t, outcomes, len(fixes))
 	var letters strings.Builder
 	for _, o := range outcomes {
-		letters.WriteByte(map[Verdict]byte{Accepted: 'a', Late: 'l', Duplicate: 'd', Future: 'f', Implausible: 'i', Invalid: 'x'}[o.Verdict])
+		letters.WriteByte(map[Verdict]byte{Accepted: 'a', Late: 'l', Duplicate: 'd', Future: 'f', Implausible: 'i', Stationary: 'a', Invalid: 'x'}[o.Verdict])
 		require.Equal(t, o.Verdict.Joined(), o.Field == "", "%+v", o)
 	}
 	return letters.String()

@@ -6,23 +6,25 @@ import (
 	_ "embed"
 	"fmt"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"hyperlocal/cache"
 )
 
-// A driver's zone is known in three places, each of which may lag behind the
-// one before it: the zone's own keys, driver:<id>, and this process's cache.
+// A driver's zone is known in two places, the zone's own keys and driver:<id>, the
+// second of which may lag behind.
 //
 // A change of zone is recorded in the new zone first, compared with a seed from
-// the old one. Then the driver leaves the old zone, where its entry in last
-// becomes a signpost: the fix that took it away, and the zone it went to. Then
-// driver:<id> is written, and the cache. Whoever comes to an old zone by an
-// outdated hint, reader or recorder, finds the signpost, and it makes late
-// fixes late there, too. Signposts are forgotten after signpostTTL; from then
-// on the record script's reply "was not in this zone before" makes the recorder
-// ask driver:<id> again, and what the zone to be left knows corrects the verdict.
+// the old one; the driver is unsettled there. Then he leaves the old zone, where
+// his entry in last becomes a signpost: the fix that took him away, and the zone he
+// went to. Then driver:<id> is written. Then he is settled: as long as he is not,
+// the next fix does all of it again, so it does not matter where a server dies.
+// Whoever comes to an old zone by an outdated driver:<id>, reader or recorder, finds
+// the signpost. Signposts are forgotten after signpostTTL.
+//
+// So a fix of a driver who is settled in its zone needs nothing else.
 
 //go:embed leave.lua
 var leaveLua string
@@ -30,6 +32,13 @@ var leaveLua string
 // leaveScript takes drivers out of a zone for another, whose record is written:
 // that is not left half done, even at the memory limit.
 var leaveScript = &cache.Script{Name: "leave", Lua: leaveLua, Go: leaveTwin, AllowOOM: true}
+
+//go:embed settle.lua
+var settleLua string
+
+// settleScript says of drivers who came to a zone that all know of it; see
+// settle.lua.
+var settleScript = &cache.Script{Name: "settle", Lua: settleLua, Go: settleTwin, AllowOOM: true}
 
 // signpostTTL is how long an old zone tells where a driver went, in ms.
 const signpostTTL = 10 * 60 * 1000
@@ -55,6 +64,16 @@ func leaveTwin(tx cache.Tx, keys, args []string) cache.Value {
 	return cache.List(replies...)
 }
 
+func settleTwin(tx cache.Tx, keys, args []string) cache.Value {
+	last := tx.HFields(keys[0], args)
+	for i := range args {
+		if entry := last.Get(i).Str; present(entry) {
+			last.Set(i, strings.Clone(entry[:fixSize]))
+		}
+	}
+	return cache.Int(int64(len(args)))
+}
+
 // What the leave script does with a driver whose newest fix in the zone is as
 // old as the one that takes it away.
 const (
@@ -70,30 +89,26 @@ type move struct {
 	newest   string // the compact fix that made the change
 }
 
-// findDrivers looks up where the batch's drivers stand: in this process's
-// cache, and the others in the engine, in one call.
+// findDrivers looks up where the drivers of the groups unknown stand, and gives
+// each of those groups a seed: the newest fix there, to be compared with.
 func (f *Fleet) findDrivers(ctx context.Context, b *batch) error {
-	var missing []int32
-	for i := range b.drivers {
-		d := &b.drivers[i]
-		if zone, ok := f.drivers.GetIfPresent(d.id); ok {
-			d.zone = zone
-		} else {
-			missing = append(missing, int32(i))
-		}
+	which := make([]int32, len(b.unknown))
+	for i, g := range b.unknown {
+		which[i] = b.groups[g].driver
 	}
-	zones, err := f.pointers(ctx, b.drivers, missing)
+	zones, err := f.pointers(ctx, b.drivers, which)
 	if err != nil {
 		return err
 	}
 	for i, z := range zones {
-		d := &b.drivers[missing[i]]
-		if d.zone = z.Str; z.OK {
-			f.drivers.Set(d.id, z.Str)
-		}
+		b.drivers[which[i]].zone = z.Str
+		b.groups[b.unknown[i]].seed = noSeed
 	}
-	return nil
+	return f.readSeeds(ctx, b)
 }
+
+// noSeed is the seed of a driver of whom no zone knows.
+var noSeed = strings.Repeat("\xff", fixSize)
 
 // pointers reads driver:<id> of some of drivers.
 func (f *Fleet) pointers(ctx context.Context, drivers []driver, which []int32) ([]cache.Optional, error) {
@@ -111,11 +126,11 @@ func (f *Fleet) pointers(ctx context.Context, drivers []driver, which []int32) (
 	return zones, nil
 }
 
-// readSeeds gives the groups of the wave whose driver comes from another zone
-// that zone's newest fix, to be compared with. It follows signposts.
+// readSeeds gives the groups unknown whose driver comes from another zone that
+// zone's newest fix. It follows signposts.
 func (f *Fleet) readSeeds(ctx context.Context, b *batch) error {
 	var coming []int32
-	for _, g := range b.wave {
+	for _, g := range b.unknown {
 		d := &b.drivers[b.groups[g].driver]
 		if d.zone != "" && d.zone != b.groups[g].zone.id {
 			coming = append(coming, g)
@@ -147,13 +162,11 @@ func (f *Fleet) readSeedsOnce(ctx context.Context, b *batch, coming []int32) ([]
 			continue
 		}
 		g := &b.groups[gi]
-		if g.seed == "" || be64(last) > be64(g.seed) {
-			g.seed = last[:seedSize]
+		if g.seed == noSeed || be64(last) > be64(g.seed) {
+			g.seed = last[:fixSize]
 		}
-		if to := last[fixSize:]; to != "" {
-			d := &b.drivers[g.driver]
-			d.zone = to
-			f.drivers.Set(d.id, to)
+		if to := signpost(last); to != "" {
+			b.drivers[g.driver].zone = to
 			if to != g.zone.id {
 				elsewhere = append(elsewhere, gi)
 			}
@@ -195,15 +208,17 @@ func (f *Fleet) lastsOf(ctx context.Context, drivers []driver, which []int32) ([
 // parallelReads bounds the reads that one question has under way.
 const parallelReads = 32
 
-// settle finishes changes of zone: drivers leave where they were, and
-// driver:<id> follows.
+// settle finishes changes of zone: drivers leave where they were, driver:<id>
+// follows, and then they are settled.
 func (f *Fleet) settle(ctx context.Context, b *batch, outcomes []Outcome) error {
 	if len(b.moves) == 0 {
 		return nil
 	}
-	moves, err := f.askAgain(ctx, b.drivers, b.moves)
-	if err != nil {
-		return err
+	moves := b.moves
+	for i := range moves {
+		if m := &moves[i]; m.from == m.to { // a change that was cut short, or a driver who was forgotten
+			m.from = ""
+		}
 	}
 	open := moves
 	for hop := 0; hop < maxHops && len(open) > 0; hop++ {
@@ -218,19 +233,19 @@ func (f *Fleet) settle(ctx context.Context, b *batch, outcomes []Outcome) error 
 			}
 			m := &open[i]
 			b.correct(m.group, int64(be64(old)), outcomes)
-			signpost := old[fixSize:]
+			to := signpost(old)
 			switch stays := be64(old) >= be64(m.newest); {
 			case stays:
-				back = append(back, m.back(old[:fixSize], cmp.Or(signpost, m.from)))
-			case signpost != "" && signpost != m.to:
-				m.from = signpost
+				back = append(back, m.back(old[:fixSize], cmp.Or(to, m.from)))
+			case to != "" && to != m.to:
+				m.from = to
 				further = append(further, *m)
 			}
 		}
 		if _, err := f.leave(ctx, b.drivers, back, tiesLeave); err != nil {
 			return err
 		}
-		if err := f.point(ctx, b.drivers, back); err != nil {
+		if err := f.arrive(ctx, b.drivers, back); err != nil {
 			return err
 		}
 		settled := map[int32]bool{}
@@ -240,7 +255,7 @@ func (f *Fleet) settle(ctx context.Context, b *batch, outcomes []Outcome) error 
 		moves = slices.DeleteFunc(moves, func(m move) bool { return settled[m.driver] })
 		open = further
 	}
-	return f.point(ctx, b.drivers, moves)
+	return f.arrive(ctx, b.drivers, moves)
 }
 
 // back is the opposite of a move of which it turned out that another server saw
@@ -264,28 +279,6 @@ func (b *batch) correct(group int32, newest int64, outcomes []Outcome) {
 			}
 		}
 	}
-}
-
-// askAgain reads driver:<id> of those who entered a zone that they were
-// believed to be in: the belief was outdated.
-func (f *Fleet) askAgain(ctx context.Context, drivers []driver, moves []move) ([]move, error) {
-	var which, at []int32
-	for i, m := range moves {
-		if m.from == m.to {
-			which, at = append(which, m.driver), append(at, int32(i))
-		}
-	}
-	zones, err := f.pointers(ctx, drivers, which)
-	if err != nil {
-		return nil, err
-	}
-	for i, z := range zones {
-		m := &moves[at[i]]
-		if m.from = z.Str; z.Str == m.to {
-			m.from = ""
-		}
-	}
-	return moves, nil
 }
 
 // leave runs the leave script for each move with a zone to leave. It returns,
@@ -325,19 +318,32 @@ func (f *Fleet) leave(ctx context.Context, drivers []driver, moves []move, ties 
 	return olds, nil
 }
 
-// point writes driver:<id> and the cache.
-func (f *Fleet) point(ctx context.Context, drivers []driver, moves []move) error {
-	calls := make([]cache.Call, len(moves))
-	for i, m := range moves {
-		calls[i] = cache.Call{Script: cache.SetScript, Keys: []string{driverPrefix + drivers[m.driver].id}, Args: []string{m.to}}
+// arrive writes driver:<id>, and then settles the drivers in their new zones.
+func (f *Fleet) arrive(ctx context.Context, drivers []driver, moves []move) error {
+	if len(moves) == 0 {
+		return nil
 	}
-	for i, r := range f.engine.RunAll(ctx, calls) {
-		if r.Err != nil {
-			return fmt.Errorf("zone of driver: %w", r.Err)
+	points := make([]cache.Call, len(moves))
+	var settles []cache.Call
+	byZone := map[string]int{}
+	for i, m := range moves {
+		d := &drivers[m.driver]
+		d.zone = m.to
+		points[i] = cache.Call{Script: cache.SetScript, Keys: []string{driverPrefix + d.id}, Args: []string{m.to}}
+		c, ok := byZone[m.to]
+		if !ok {
+			c = len(settles)
+			byZone[m.to] = c
+			settles = append(settles, cache.Call{Script: settleScript, Keys: []string{newZoneKeys(m.to).last}})
 		}
-		d := &drivers[moves[i].driver]
-		d.zone = moves[i].to
-		f.drivers.Set(d.id, d.zone)
+		settles[c].Args = append(settles[c].Args, d.id)
+	}
+	for _, calls := range [][]cache.Call{points, settles} {
+		for _, r := range f.engine.RunAll(ctx, calls) {
+			if r.Err != nil {
+				return fmt.Errorf("zone of driver: %w", r.Err)
+			}
+		}
 	}
 	return nil
 }

@@ -26,6 +26,7 @@ type Position struct {
 	BearingDeg float32
 	AccuracyM  float32
 	Battery    float32
+	Mock       bool // the phone said that an app made the position up
 	Zone       string
 	DistanceM  float64 // from the place asked for; 0 without one
 	Stale      bool    // older than FleetOptions.StaleAfter
@@ -34,14 +35,14 @@ type Position struct {
 // position makes a Position of an entry of last. ok is false for a signpost
 // and for what is no fix.
 func (f *Fleet) position(driver, zone, last string, now int64) (p Position, ok bool) {
-	if len(last) != fixSize {
+	if !present(last) {
 		return Position{}, false
 	}
 	fix, ok := decodeFix(driver, last)
 	age := now - fix.TS
 	return Position{
 		DriverID: driver, Lat: fix.Lat, Lon: fix.Lon, TS: fix.TS, AgeMS: age,
-		SpeedMPS: fix.SpeedMPS, BearingDeg: fix.BearingDeg, AccuracyM: fix.AccuracyM, Battery: fix.Battery,
+		SpeedMPS: fix.SpeedMPS, BearingDeg: fix.BearingDeg, AccuracyM: fix.AccuracyM, Battery: fix.Battery, Mock: fix.Mock,
 		Zone: zone, Stale: age > f.staleAfter.Milliseconds(),
 	}, ok
 }
@@ -85,8 +86,8 @@ func (f *Fleet) Positions(ctx context.Context, ids []string) ([]Position, error)
 		moved := open[:0]
 		for j, i := range open {
 			lasts[i] = found[j].Str
-			if len(lasts[i]) > fixSize {
-				drivers[i].zone = lasts[i][fixSize:]
+			if to := signpost(lasts[i]); to != "" {
+				drivers[i].zone = to
 				moved = append(moved, i)
 			}
 		}

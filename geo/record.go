@@ -30,12 +30,6 @@ func (f *Fleet) Record(ctx context.Context, fixes []Fix) ([]Outcome, error) {
 		}
 		b.add(i, fix, f.keysAt(fix.Lat, fix.Lon))
 	}
-	if len(b.groups) == 0 {
-		return outcomes, nil
-	}
-	if err := f.findDrivers(ctx, b); err != nil {
-		return nil, err
-	}
 	for len(b.wave) > 0 {
 		if err := f.recordWave(ctx, b, outcomes, now); err != nil {
 			return nil, err
@@ -50,12 +44,14 @@ func (f *Fleet) Record(ctx context.Context, fixes []Fix) ([]Outcome, error) {
 // first wave, its second ones the next: each wave is recorded at once, and
 // settles changes of zone before the next begins.
 type batch struct {
-	byID    map[string]int32
-	drivers []driver
-	fixes   []wireFix
-	groups  []group
-	wave    []int32 // groups
-	next    []int32
+	byID     map[string]int32
+	drivers  []driver
+	fixes    []wireFix
+	groups   []group
+	wave     []int32 // groups
+	next     []int32
+	unknown  []int32 // groups of the wave whose drivers are not settled in their zone
+	believed []int32 // groups of the wave to be recorded though they are implausible
 
 	byZone map[*zoneKeys]int32
 	zones  []zoneBatch
@@ -66,16 +62,18 @@ type batch struct {
 
 type driver struct {
 	id   string
-	zone string // where the driver stands; empty if nowhere yet
+	zone string // where the driver stood before the wave, if that was asked; empty if nowhere
 	last int32  // its newest group
 }
 
 // wireFix is a fix in the form that the script takes, without its bucket.
 type wireFix struct {
-	index int32 // among the fixes of the call
-	next  int32 // in the group, or none
-	ts    int64
-	wire  [wireFixSize - 4]byte
+	index  int32 // among the fixes of the call
+	next   int32 // in the group, or none
+	ts     int64
+	wire   [wireFixSize - 2]byte
+	flags  uint16 // believed, or 0
+	joined bool   // a run of the script has recorded it
 }
 
 type group struct {
@@ -91,6 +89,7 @@ type zoneBatch struct {
 	keys   *zoneKeys
 	groups []int32
 	starts []int64 // of the buckets in use
+	ends   []int   // of the groups' data, while the call is made
 	call   cache.Call
 }
 
@@ -113,10 +112,12 @@ func (b *batch) reset() {
 	clear(b.groups)
 	b.drivers, b.fixes, b.groups = b.drivers[:0], b.fixes[:0], b.groups[:0]
 	b.wave, b.next = b.wave[:0], b.next[:0]
-	b.resetWave()
+	b.resetCalls()
+	b.unknown, b.believed = b.unknown[:0], b.believed[:0]
 }
 
-func (b *batch) resetWave() {
+// resetCalls prepares for the next run of scripts.
+func (b *batch) resetCalls() {
 	clear(b.byZone)
 	clear(b.calls)
 	clear(b.moves)
@@ -131,7 +132,7 @@ func (b *batch) nextWave() {
 		}
 	}
 	b.wave, b.next = b.next, b.wave
-	b.resetWave()
+	b.unknown, b.believed = b.unknown[:0], b.believed[:0]
 }
 
 // add puts a fix that passed check into its driver's newest group, or a new one
@@ -164,12 +165,33 @@ func (b *batch) add(index int, f *Fix, zone *zoneKeys) {
 	}
 }
 
-// recordWave records the first group of each driver that still has one.
+// recordWave records the first group of each driver that still has one. Nearly
+// always the driver stands in the zone already, and nothing has to be asked before.
+// For the others a second run follows, with what is known of where they come from.
 func (f *Fleet) recordWave(ctx context.Context, b *batch, outcomes []Outcome, now int64) error {
-	if err := f.readSeeds(ctx, b); err != nil {
+	if err := f.runGroups(ctx, b, b.wave, outcomes, now); err != nil {
 		return err
 	}
-	for _, g := range b.wave {
+	if len(b.unknown) > 0 {
+		if err := f.findDrivers(ctx, b); err != nil {
+			return err
+		}
+		if err := f.runGroups(ctx, b, b.unknown, outcomes, now); err != nil {
+			return err
+		}
+	}
+	if b.believed = f.suspects.review(b, outcomes, b.believed); len(b.believed) > 0 {
+		if err := f.runGroups(ctx, b, b.believed, outcomes, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runGroups records groups of different drivers.
+func (f *Fleet) runGroups(ctx context.Context, b *batch, groups []int32, outcomes []Outcome, now int64) error {
+	b.resetCalls()
+	for _, g := range groups {
 		b.zoneOf(b.groups[g].zone).add(g)
 	}
 	// First the index, then the fixes: what is recorded can always be found.
@@ -201,7 +223,7 @@ func (b *batch) zoneOf(k *zoneKeys) *zoneBatch {
 	if n < cap(b.zones) { // an old one's slices are worth keeping
 		b.zones = b.zones[:n+1]
 		z := &b.zones[n]
-		z.groups, z.starts = z.groups[:0], z.starts[:0]
+		z.groups, z.starts, z.ends = z.groups[:0], z.starts[:0], z.ends[:0]
 		z.call.Keys, z.call.Args = z.call.Keys[:0], z.call.Args[:0]
 	} else {
 		b.zones = append(b.zones, zoneBatch{})
@@ -218,19 +240,24 @@ func (f *Fleet) buildCall(b *batch, z *zoneBatch) {
 	z.call.Script = recordScript
 	z.call.Keys = append(z.call.Keys, k.zone, k.seen, k.last, k.gone, k.buckets)
 	z.call.Args = append(z.call.Args, f.maxSpeed, f.window)
+	buf, args := b.buf[:0], len(z.call.Args)
 	for _, gi := range z.groups {
 		g := &b.groups[gi]
-		buf := append(b.buf[:0], g.seed...)
+		buf = append(buf, g.seed...)
 		for i := g.first; i != none; i = b.fixes[i].next {
 			w := &b.fixes[i]
-			start := w.ts - w.ts%f.bucketMS
 			buf = append(buf, w.wire[:]...)
-			buf = binary.BigEndian.AppendUint16(buf, z.bucket(start))
-			buf = binary.BigEndian.AppendUint16(buf, uint16(w.ts-start))
+			buf = binary.BigEndian.AppendUint16(buf, z.bucket(w.ts-w.ts%f.bucketMS)|w.flags)
 		}
-		z.call.Args = append(z.call.Args, b.drivers[g.driver].id, string(buf))
-		b.buf = buf
+		z.call.Args = append(z.call.Args, b.drivers[g.driver].id, "")
+		z.ends = append(z.ends, len(buf))
 	}
+	all, begin := string(buf), 0 // one allocation for all of them
+	for i, end := range z.ends {
+		z.call.Args[args+2*i+1] = all[begin:end]
+		begin = end
+	}
+	b.buf = buf
 }
 
 // bucket returns the number of a bucket's key among the call's, adding it if
@@ -246,7 +273,8 @@ func (z *zoneBatch) bucket(start int64) uint16 {
 	return uint16(len(z.starts) - 1)
 }
 
-// read turns the script's reply into outcomes, and notes who changed zone.
+// read turns the script's reply into outcomes, and notes who came to the zone and
+// who is not known there. What was recorded by a run before stays as it was said.
 func (b *batch) read(z *zoneBatch, reply string, outcomes []Outcome) error {
 	for _, gi := range z.groups {
 		g := &b.groups[gi]
@@ -255,25 +283,27 @@ func (b *batch) read(z *zoneBatch, reply string, outcomes []Outcome) error {
 			if reply == "" {
 				return fmt.Errorf("record: %s: the script's reply is too short", z.keys.id)
 			}
-			var o Outcome
-			switch reply[0] {
-			case gotEntered:
-				o, entered, newest = accepted, true, i
-			case gotAccepted:
-				o, newest = accepted, i
-			case gotLate:
-				o = late
-			case gotDuplicate:
-				o = duplicateTS
-			case gotFull:
-				o = bucketFull
-			default:
-				o = implausibleAt
-			}
-			outcomes[b.fixes[i].index] = o
+			got := reply[0]
 			reply = reply[1:]
+			if got == gotUnknown {
+				b.unknown = append(b.unknown, gi)
+				reply = reply[b.rest(i):]
+				break
+			}
+			if w := &b.fixes[i]; !w.joined {
+				outcomes[w.index] = outcomeOf(got)
+				w.joined = outcomes[w.index].Verdict.Joined()
+			}
+			switch got {
+			case gotEntered:
+				entered = true
+				fallthrough
+			case gotAccepted, gotStill:
+				newest = i
+			}
 		}
-		if d := &b.drivers[g.driver]; newest != none && (entered || d.zone != g.zone.id) {
+		if entered {
+			d := &b.drivers[g.driver]
 			b.moves = append(b.moves, move{
 				driver: g.driver, group: gi, from: d.zone, to: g.zone.id,
 				newest: string(b.fixes[newest].wire[:fixSize]),
@@ -281,4 +311,30 @@ func (b *batch) read(z *zoneBatch, reply string, outcomes []Outcome) error {
 		}
 	}
 	return nil
+}
+
+// rest is the number of fixes behind this one in its group.
+func (b *batch) rest(i int32) (n int) {
+	for i = b.fixes[i].next; i != none; i = b.fixes[i].next {
+		n++
+	}
+	return n
+}
+
+func outcomeOf(got byte) Outcome {
+	switch got {
+	case gotEntered, gotAccepted:
+		return accepted
+	case gotStill:
+		return stationary
+	case gotLate:
+		return late
+	case gotDuplicate:
+		return duplicateTS
+	case gotElsewhere:
+		return duplicateElsewhere
+	case gotFull:
+		return bucketFull
+	}
+	return implausibleAt
 }

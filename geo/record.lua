@@ -3,13 +3,15 @@
 -- KEYS  zone, seen, last, gone, buckets, then one key per bucket
 -- ARGV  greatest speed in 1e-7 degree per second, plausibility window in ms,
 --       then pairs of driver and data
--- data  an optional seed of 16 bytes (time, latitude, longitude of the driver's
---       fix in the zone it comes from), then 35 bytes per fix: 23 as kept in
---       last, 8 of geohash score, 2 of bucket number, 2 of ms since the
---       bucket's start
+-- data  an optional seed of 23 bytes (the driver's fix in the zone that he comes
+--       from, or all ones if there is none), then 33 bytes per fix: 23 as kept in
+--       last, 8 of geohash score, 2 of bucket number (and 32768 if it is believed
+--       whatever its speed)
 --
--- Returns one byte per fix, in order: A accepted and not in this zone before, a
--- accepted, l late, d duplicate, i implausible, f bucket full.
+-- Returns one byte per fix, in order: A accepted and not settled in this zone
+-- before, a accepted, s accepted without a move, l late, d duplicate, D duplicate
+-- at another place, i implausible, f bucket full, u nothing was recorded, since
+-- the driver is not settled in this zone and there is no seed.
 
 -- It reads what it needs, judges, and writes what has changed, each by one command
 -- for all drivers: a command costs more than a member of it. No driver is there
@@ -17,7 +19,7 @@
 
 local zone, seen, last, gone, buckets = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local max, window = tonumber(ARGV[1]), tonumber(ARGV[2])
-local limit = 1200 * 16
+local limit = 1200 * 14
 
 -- Calls a command in pieces, since Lua's stack has room for some 8,000 arguments.
 local function pieces(args, call)
@@ -50,9 +52,9 @@ for n = 0, #KEYS - 6 do parts[n] = { who = {}, names = {}, path = {}, begun = {}
 for a = 3, #ARGV, 2 do
   local i, data = #drivers + 1, ARGV[a + 1]
   drivers[i] = ARGV[a]
-  for p = #data % 35 + 1, #data, 35 do
+  for p = #data % 33 + 1, #data, 33 do
     local high, low = string.byte(data, p + 31, p + 32)
-    local part = parts[high * 256 + low]
+    local part = parts[high % 128 * 256 + low]
     if part.who[#part.who] ~= i then
       part.who[#part.who + 1], part.names[#part.names + 1] = i, drivers[i]
     end
@@ -66,28 +68,39 @@ for n = 0, #parts do
   end
 end
 
--- Whether a path has a fix of that offset.
-local function has(path, offset)
-  local at = string.find(path, offset, 1, true)
+-- Where a path has a fix of the same time, or nil.
+local function find(path, body)
+  local time = string.sub(body, 1, 2)
+  local at = string.find(path, time, 1, true)
   while at do
-    if at % 16 == 1 then return true end
-    at = string.find(path, offset, at + 1, true)
+    if at % 14 == 1 then return at end
+    at = string.find(path, time, at + 1, true)
   end
-  return false
 end
 
--- Distances are those of the tangent plane, in 1e-7 degree: exact enough for a
--- few kilometres, and made of nothing but sums and products, which both twins
--- round alike. The cosine is the first terms of its series.
-local function toofast(lat0, lon0, lat1, lon1, dt)
+-- The square of a distance is that of the tangent plane, in 1e-7 degree: exact
+-- enough for a few kilometres, and made of nothing but sums and products, which
+-- both twins round alike. The cosine is the first terms of its series.
+local function square(lat0, lon0, lat1, lon1)
   local dlat, dlon = lat1 - lat0, lon1 - lon0
   if dlon > 1800000000 then dlon = dlon - 3600000000
   elseif dlon < -1800000000 then dlon = dlon + 3600000000 end
   local x = (lat0 + lat1) * 8.726646259971648e-10
   local q = x * x
   local east = dlon * (1 - q * (1 / 2 - q * (1 / 24 - q * (1 / 720 - q / 40320))))
-  local reach = max * dt
-  return (dlat * dlat + east * east) * 1000000 > reach * reach
+  return dlat * dlat + east * east
+end
+
+-- Accuracies are in dm, 65535 if unknown; 9 units of 1e-7 degree are a dm.
+local function slack(accuracy)
+  if accuracy == 65535 then return 0 end
+  return math.min(accuracy, 1000)
+end
+
+local function noise(a, b)
+  if a == 65535 then a = 100 end
+  if b == 65535 then b = 100 end
+  return math.min(math.max(a, b), 300)
 end
 
 local verdicts = {}
@@ -95,52 +108,74 @@ local newests, places, times, movers = {}, {}, {}, {}
 local lasts = hmget(last, drivers)
 for i, driver in ipairs(drivers) do
   local data = ARGV[2 * i + 2]
-  local ts, lat, lon = -1, 0, 0
+  local ts, lat, lon, acc = -1, 0, 0, 65535
   local old = lasts[i]
-  local present = old and #old == 23
-  if old then ts, lat, lon = struct.unpack('>I8i4i4', old) end
-  local p = #data % 35 + 1
+  local settled = old and #old == 23
+  local known = settled
+  if old then
+    ts, lat, lon = struct.unpack('>I8i4i4', old)
+    acc = struct.unpack('>I2', old, 19)
+  end
+  local p = #data % 33 + 1
   if p > 1 then
-    local sts, slat, slon = struct.unpack('>I8i4i4', data)
-    if sts > ts then ts, lat, lon = sts, slat, slon end
+    known = true
+    if string.byte(data, 1) < 128 then
+      local sts, slat, slon = struct.unpack('>I8i4i4', data)
+      if sts > ts then ts, lat, lon, acc = sts, slat, slon, struct.unpack('>I2', data, 19) end
+    end
   end
   local newest, score
+  local entered = false
   while p < #data do
-    local t, la, lo = struct.unpack('>I8i4i4', data, p)
-    local verdict
-    if t == ts then
-      verdict = 'd'
-    elseif t > ts and ts >= 0 and t - ts <= window and toofast(lat, lon, la, lo, t - ts) then
-      verdict = 'i'
-    else
-      local s, n, ms = struct.unpack('>I8I2I2', data, p + 23)
-      local part = parts[n]
-      local path, offset = part.path[i], string.sub(data, p + 33, p + 34)
-      local known = has(path, offset)
-      if not known and #path >= limit then
-        verdict = 'f'
+    local verdict = 'u'
+    if known then
+      local t, la, lo, speed, a = struct.unpack('>I8i4i4I2I2', data, p)
+      local high = string.byte(data, p + 31)
+      if t == ts then
+        verdict = (la == lat and lo == lon) and 'd' or 'D'
       else
-        if not known then
-          part.path[i] = path .. offset .. string.sub(data, p + 8, p + 21)
-          part.changed[i], part.start = true, t - ms
-        end
-        if t > ts then
-          verdict = present and 'a' or 'A'
-          present = true
-          ts, lat, lon = t, la, lo
-          newest, score = p, s
+        local d2 = 0
+        local comparable = t > ts and ts >= 0 and t - ts <= window
+        if comparable then d2 = square(lat, lon, la, lo) end
+        local reach = max * (t - ts) + 9000 * (slack(acc) + slack(a))
+        if comparable and high < 128 and d2 * 1000000 > reach * reach then
+          verdict = 'i'
         else
-          verdict = known and 'd' or 'l'
+          local s, n = struct.unpack('>I8I2', data, p + 23)
+          local part = parts[n % 32768]
+          local path, body = part.path[i], string.sub(data, p + 6, p + 19)
+          local at = t < ts and find(path, body)
+          if at then
+            verdict = string.sub(path, at, at + 9) == string.sub(body, 1, 10) and 'd' or 'D'
+          elseif #path >= limit then
+            verdict = 'f'
+          else
+            part.path[i], part.changed[i] = path .. body, true
+            if t < ts then
+              verdict = 'l'
+            else
+              if not settled and not entered then
+                verdict, entered = 'A', true
+              else
+                local near = 9 * noise(acc, a)
+                local still = comparable and d2 <= near * near and (speed == 65535 or speed < 50)
+                verdict = still and 's' or 'a'
+              end
+              ts, lat, lon, acc = t, la, lo, a
+              newest, score = p, s
+            end
+          end
         end
       end
     end
     verdicts[#verdicts + 1] = verdict
-    p = p + 35
+    p = p + 33
   end
   if newest then
     local m = #movers
     movers[m + 1] = driver
-    newests[2 * m + 1], newests[2 * m + 2] = driver, string.sub(data, newest, newest + 22)
+    newests[2 * m + 1] = driver
+    newests[2 * m + 2] = string.sub(data, newest, newest + 22) .. (settled and '' or '\0')
     -- Written out here, since Redis does it in twice the time.
     places[2 * m + 1], places[2 * m + 2] = string.format('%d', score), driver
     times[2 * m + 1], times[2 * m + 2] = string.format('%d', ts), driver
@@ -153,7 +188,7 @@ for n = 0, #parts do
     if part.changed[i] then
       -- Into the index before anything is in the bucket.
       if #fields == 0 and not part.begun[i] and redis.call('EXISTS', KEYS[6 + n]) == 0 then
-        local start = string.format('%d', part.start)
+        local start = string.match(KEYS[6 + n], '%d+$')
         redis.call('ZADD', buckets, start, start)
       end
       fields[#fields + 1] = drivers[i]

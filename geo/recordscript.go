@@ -2,8 +2,8 @@ package geo
 
 import (
 	_ "embed"
-	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"hyperlocal/cache"
@@ -18,9 +18,9 @@ var recordScript = &cache.Script{Name: "record", Lua: recordLua, Go: recordTwin}
 
 const (
 	// A fix on its way into the script: its compact form, score, number of its
-	// bucket among the keys, offset in the bucket.
-	wireFixSize = fixSize + 8 + 2 + 2
-	seedSize    = 16
+	// bucket among the keys.
+	wireFixSize = fixSize + 8 + 2
+	believed    = 1 << 15 // in the bucket's number: whatever the speed
 
 	// maxBucketFixes bounds what one driver can put into one bucket: 40 fixes
 	// a second of the default bucket.
@@ -32,17 +32,20 @@ const (
 
 // The bytes of the record script's reply.
 const (
-	gotEntered     = 'A' // accepted, and the driver was not in this zone before
+	gotEntered     = 'A' // accepted, and the driver was not settled in this zone
 	gotAccepted    = 'a'
+	gotStill       = 's' // accepted, but not further away than it is inexact
 	gotLate        = 'l'
 	gotDuplicate   = 'd'
+	gotElsewhere   = 'D' // a duplicate, but of another place
 	gotImplausible = 'i'
 	gotFull        = 'f'
+	gotUnknown     = 'u' // not settled in this zone, and no seed: not recorded
 )
 
-// recording is one run of the record script's Go twin. It reads what it needs,
-// judges, and writes what has changed, each for all drivers at once: that waits
-// for memory far less than one driver after the other. No driver is there twice.
+// recording is one run of the record script's Go twin. What it reads and writes it
+// finds for all drivers at once, which waits for memory far less than for one
+// driver after the other. No driver is there twice.
 type recording struct {
 	tx               cache.Tx
 	keys             []string
@@ -50,28 +53,21 @@ type recording struct {
 
 	drivers  []string
 	sent     []string // by driver: an optional seed and the fixes on the wire
-	parts    []part
-	of       []int32   // by fix: its part
-	buckets  [][]int32 // parts
+	last     cache.HashFields
+	buckets  []bucketPart
 	verdicts []byte
 
-	newest []cache.Field  // fixes that are their driver's newest now
-	places []cache.Member // their scores
+	places []cache.Member // scores of those who moved
 	times  []cache.Member
-
-	paths, written []byte // what parts' paths are made in, and are written from
-	names          []string
-	fields         []cache.Field
 }
 
-// part is one driver's part of one bucket.
-type part struct {
-	driver  int32
-	fixes   int32 // on the wire
-	start   int64 // of the bucket, ms since 1970
-	path    []byte
-	begun   bool // path was not empty
-	changed bool
+// bucketPart is the call's drivers' part of one bucket.
+type bucketPart struct {
+	drivers []int32
+	names   []string
+	fields  cache.HashFields
+	at      int  // of the driver that is being judged, among names
+	begun   bool // there is something in the bucket
 }
 
 var recordings = sync.Pool{New: func() any { return new(recording) }}
@@ -82,11 +78,11 @@ func recordTwin(tx cache.Tx, keys, args []string) cache.Value {
 	r.maxSpeed, _ = strconv.ParseInt(args[0], 10, 64) // our own digits
 	r.window, _ = strconv.ParseInt(args[1], 10, 64)
 	r.divide(args[recordFixedArgs:])
-	r.readPaths()
-	r.judgeAll()
-	r.writePaths()
-	if len(r.newest) > 0 {
-		r.tx.HSetAll(keys[2], r.newest)
+	r.find()
+	for i := range r.drivers {
+		r.judgeAll(i)
+	}
+	if len(r.places) > 0 {
 		r.tx.ZAddAll(keys[0], r.places)
 		if r.tx.ZAddAll(keys[1], r.times) > 0 {
 			for _, m := range r.times { // whoever was seen all the time is not among the gone
@@ -104,21 +100,21 @@ const maxKeptFixes = 4096
 
 // reset lets go of everything that is not this run's own memory.
 func (r *recording) reset() {
-	if len(r.of) > maxKeptFixes || cap(r.paths) > maxKeptFixes*bucketFixSize*10 {
+	if len(r.verdicts) > maxKeptFixes {
 		return
 	}
 	clear(r.drivers)
 	clear(r.sent)
-	clear(r.parts)
-	clear(r.newest)
 	clear(r.places)
 	clear(r.times)
-	clear(r.names)
-	clear(r.fields)
+	for i := range r.buckets {
+		b := &r.buckets[i]
+		clear(b.names)
+		*b = bucketPart{drivers: b.drivers[:0], names: b.names[:0]}
+	}
 	*r = recording{
-		drivers: r.drivers[:0], sent: r.sent[:0], parts: r.parts[:0], of: r.of[:0], buckets: r.buckets[:0],
-		verdicts: r.verdicts[:0], newest: r.newest[:0], places: r.places[:0], times: r.times[:0],
-		paths: r.paths[:0], written: r.written[:0], names: r.names[:0], fields: r.fields[:0],
+		drivers: r.drivers[:0], sent: r.sent[:0], buckets: r.buckets[:0],
+		verdicts: r.verdicts[:0], places: r.places[:0], times: r.times[:0],
 	}
 	recordings.Put(r)
 }
@@ -126,183 +122,139 @@ func (r *recording) reset() {
 // wireFixes is a driver's data without the seed.
 func wireFixes(data string) string { return data[len(data)%wireFixSize:] }
 
-// divide finds the part of each fix.
+func bucketOf(fix string) int { return int(be16(fix[wireFixSize-2:]) &^ believed) }
+
+// divide finds which drivers have a part of which bucket.
 func (r *recording) divide(args []string) {
-	for len(r.buckets) < len(r.keys)-recordFixedKeys {
-		if n := len(r.buckets); n < cap(r.buckets) {
-			r.buckets = r.buckets[:n+1]
-			r.buckets[n] = r.buckets[n][:0]
-		} else {
-			r.buckets = append(r.buckets, nil)
-		}
+	n := len(r.keys) - recordFixedKeys
+	for len(r.buckets) < n && len(r.buckets) < cap(r.buckets) { // an old one's slices are worth keeping
+		r.buckets = r.buckets[:len(r.buckets)+1]
+	}
+	for len(r.buckets) < n {
+		r.buckets = append(r.buckets, bucketPart{})
 	}
 	for driver := int32(0); len(args) > 1; driver, args = driver+1, args[2:] {
 		r.drivers, r.sent = append(r.drivers, args[0]), append(r.sent, args[1])
 		for data := wireFixes(args[1]); data != ""; data = data[wireFixSize:] {
-			bucket, offset := be16(data[wireFixSize-4:]), be16(data[wireFixSize-2:])
-			in := r.buckets[bucket]
-			if len(in) == 0 || r.parts[in[len(in)-1]].driver != driver {
-				in = append(in, int32(len(r.parts)))
-				r.buckets[bucket] = in
-				r.parts = append(r.parts, part{driver: driver, start: placeOf(data).ts - int64(offset)})
+			b := &r.buckets[bucketOf(data)]
+			if last := len(b.drivers) - 1; last < 0 || b.drivers[last] != driver {
+				b.drivers, b.names = append(b.drivers, driver), append(b.names, args[0])
 			}
-			p := in[len(in)-1]
-			r.parts[p].fixes++
-			r.of = append(r.of, p)
 		}
 	}
 }
 
-// readPaths reads the drivers' parts of the buckets, and leaves room for what
-// comes.
-func (r *recording) readPaths() {
-	for bucket, in := range r.buckets {
-		r.names = r.names[:0]
-		for _, p := range in {
-			r.names = append(r.names, r.drivers[r.parts[p].driver])
-		}
-		paths := r.tx.HMGet(r.keys[recordFixedKeys+bucket], r.names)
-		if r.tx.Err() != nil {
-			return
-		}
-		for i, path := range paths {
-			p := &r.parts[in[i]]
-			p.begun = path.Str != ""
-			at := len(r.paths)
-			r.paths = slices.Grow(append(r.paths, path.Str...), int(p.fixes)*bucketFixSize)
-			end := len(r.paths) + int(p.fixes)*bucketFixSize
-			p.path, r.paths = r.paths[at:len(r.paths):end], r.paths[:end]
-		}
+func (r *recording) find() {
+	r.last = r.tx.HFields(r.keys[2], r.drivers)
+	for i := range r.buckets {
+		b := &r.buckets[i]
+		b.fields = r.tx.HFields(r.keys[recordFixedKeys+i], b.names)
+		b.begun = b.fields.Exists()
 	}
 }
 
-func (r *recording) judgeAll() {
-	lasts := r.tx.HMGet(r.keys[2], r.drivers)
-	if r.tx.Err() != nil {
-		return
+// judgeAll judges and records one driver's fixes.
+func (r *recording) judgeAll(driver int) {
+	for i := range r.buckets {
+		if b := &r.buckets[i]; b.at < len(b.drivers) && int(b.drivers[b.at]) < driver {
+			b.at++
+		}
 	}
-	of := r.of
-	for i, driver := range r.drivers {
-		prev := place{ts: -1}
-		present := lasts[i].OK && len(lasts[i].Str) == fixSize
-		if lasts[i].OK {
-			prev = placeOf(lasts[i].Str)
+	old, prev := r.last.Get(driver), place{ts: -1, accuracy: unknown16}
+	settled := len(old.Str) == fixSize
+	known, entered := settled, false
+	if old.OK {
+		prev = placeOf(old.Str)
+	}
+	data := wireFixes(r.sent[driver])
+	if len(data) < len(r.sent[driver]) {
+		known = true
+		if seed := placeOf(r.sent[driver]); seed.ts > prev.ts {
+			prev = seed
 		}
-		data := wireFixes(r.sent[i])
-		if len(data) < len(r.sent[i]) {
-			if seed := placeOf(r.sent[i]); seed.ts > prev.ts {
-				prev = seed
-			}
-		}
-		newest := ""
-		for ; data != ""; data, of = data[wireFixSize:], of[1:] {
-			fix := data[:wireFixSize]
+	}
+	newest := ""
+	for ; data != ""; data = data[wireFixSize:] {
+		fix, verdict := data[:wireFixSize], byte(gotUnknown)
+		if known {
 			at := placeOf(fix)
-			verdict := r.judge(prev, at, fix, &r.parts[of[0]])
-			if verdict == gotAccepted {
-				if !present {
-					verdict, present = gotEntered, true
+			verdict = r.judge(prev, at, fix)
+			if verdict == gotAccepted || verdict == gotStill {
+				if !settled && !entered {
+					verdict, entered = gotEntered, true
 				}
 				prev, newest = at, fix
 			}
-			r.verdicts = append(r.verdicts, verdict)
 		}
-		if newest != "" {
-			r.newest = append(r.newest, cache.Field{Name: driver, Value: newest[:fixSize]})
-			r.places = append(r.places, cache.Member{Name: driver, Score: float64(be64(newest[fixSize:]))})
-			r.times = append(r.times, cache.Member{Name: driver, Score: float64(prev.ts)})
-		}
+		r.verdicts = append(r.verdicts, verdict)
 	}
+	if newest == "" {
+		return
+	}
+	if value := newest[:fixSize]; settled {
+		r.last.Set(driver, value)
+	} else {
+		r.last.Set(driver, value+unsettled)
+	}
+	name := r.drivers[driver]
+	r.places = append(r.places, cache.Member{Name: name, Score: float64(be64(newest[fixSize:]))})
+	r.times = append(r.times, cache.Member{Name: name, Score: float64(prev.ts)})
 }
 
-// judge compares a fix with the one before it, and puts it into its part if it
+// judge compares a fix with the one before it, and puts it into its bucket if it
 // belongs to history.
-func (r *recording) judge(prev, at place, fix string, p *part) byte {
+func (r *recording) judge(prev, at place, fix string) byte {
 	if at.ts == prev.ts {
-		return gotDuplicate
+		return duplicate(at.lat == prev.lat && at.lon == prev.lon)
 	}
-	dt := at.ts - prev.ts
-	if dt > 0 && prev.ts >= 0 && dt <= r.window && tooFast(prev, at, r.maxSpeed) {
-		return gotImplausible
-	}
-	offset := fix[wireFixSize-2:]
-	known := p.has(offset)
-	if !known {
-		if len(p.path) >= maxBucketFixes*bucketFixSize {
-			return gotFull
+	dt, d2 := at.ts-prev.ts, 0.0
+	comparable := dt > 0 && prev.ts >= 0 && dt <= r.window
+	if comparable {
+		d2 = apartSquared(prev, at)
+		if fix[wireFixSize-2]&(believed>>8) == 0 && tooFar(d2, prev, at, r.maxSpeed) {
+			return gotImplausible
 		}
-		p.path = append(append(p.path, offset...), fix[bodyStart:bodyEnd]...)
-		p.changed = true
 	}
+	b := &r.buckets[bucketOf(fix)]
+	path, body := b.fields.Get(b.at).Str, fix[bodyStart:bodyEnd]
+	if dt < 0 {
+		if i := findTime(path, body); i >= 0 {
+			return duplicate(path[i:i+10] == body[:10])
+		}
+	}
+	if len(path) >= maxBucketFixes*bucketFixSize {
+		return gotFull
+	}
+	if !b.begun { // into the index before anything is in the bucket
+		key := r.keys[recordFixedKeys+bucketOf(fix)]
+		name := key[strings.LastIndexByte(key, ':')+1:]
+		start, _ := strconv.ParseInt(name, 10, 64) // our own digits
+		r.tx.ZAdd(r.keys[4], name, float64(start))
+		b.begun = true
+	}
+	b.fields.Append(b.at, body)
 	switch {
-	case dt > 0:
-		return gotAccepted
-	case known:
+	case dt < 0:
+		return gotLate
+	case comparable && isStill(d2, prev, at, be16(fix[16:])):
+		return gotStill
+	}
+	return gotAccepted
+}
+
+func duplicate(same bool) byte {
+	if same {
 		return gotDuplicate
 	}
-	return gotLate
+	return gotElsewhere
 }
 
-// has reports whether there is a fix of that offset.
-func (p *part) has(offset string) bool {
-	for i := 0; i < len(p.path); i += bucketFixSize {
-		if p.path[i] == offset[0] && p.path[i+1] == offset[1] {
-			return true
+// findTime returns where a path has a fix of the same time, or -1.
+func findTime(path, body string) int {
+	for i := 0; i+bucketFixSize <= len(path); i += bucketFixSize {
+		if path[i] == body[0] && path[i+1] == body[1] {
+			return i
 		}
 	}
-	return false
-}
-
-// writePaths writes the parts that have changed, and puts new buckets into the
-// index before anything is in them.
-func (r *recording) writePaths() {
-	for bucket, in := range r.buckets {
-		key := r.keys[recordFixedKeys+bucket]
-		r.written, r.fields = r.written[:0], r.fields[:0]
-		for _, i := range in {
-			p := &r.parts[i]
-			if !p.changed {
-				continue
-			}
-			if len(r.fields) == 0 && !p.begun && !r.tx.Exists(key) {
-				r.tx.ZAdd(r.keys[4], strconv.FormatInt(p.start, 10), float64(p.start))
-			}
-			r.written = append(r.written, p.path...)
-			r.fields = append(r.fields, cache.Field{Name: r.drivers[p.driver]})
-		}
-		text := string(r.written)
-		for i, n := 0, 0; n < len(r.fields); i++ {
-			if p := &r.parts[in[i]]; p.changed {
-				r.fields[n].Value, text = text[:len(p.path)], text[len(p.path):]
-				n++
-			}
-		}
-		if len(r.fields) > 0 {
-			r.tx.HSetAll(key, r.fields)
-		}
-	}
-}
-
-// tooFast reports whether no vehicle gets from one place to the other in time,
-// maxSpeed being in 1e-7 degree of arc per second. It must round exactly as
-// record.lua does: the conversions keep the compiler from fusing products and
-// sums.
-func tooFast(from, to place, maxSpeed int64) bool {
-	const halfTurn, turn = 1_800_000_000, 3_600_000_000
-	dLat := float64(to.lat) - float64(from.lat)
-	dLon := float64(to.lon) - float64(from.lon)
-	if dLon > halfTurn {
-		dLon -= turn
-	} else if dLon < -halfTurn {
-		dLon += turn
-	}
-	x := (float64(from.lat) + float64(to.lat)) * 8.726646259971648e-10 // mean, radians
-	q := float64(x * x)
-	c := 1.0/720 - q/40320
-	c = 1.0/24 - float64(q*c)
-	c = 1.0/2 - float64(q*c)
-	c = 1 - float64(q*c)
-	east := float64(dLon * c)
-	reach := float64(maxSpeed) * float64(to.ts-from.ts)
-	return (float64(dLat*dLat)+float64(east*east))*1_000_000 > reach*reach
+	return -1
 }

@@ -37,8 +37,8 @@ func unpackBucket(start int64, packed string) (list []TrackFix, accuracyM float6
 	var measured int
 	list = make([]TrackFix, 0, len(packed)/bucketFixSize)
 	for ; len(packed) >= bucketFixSize; packed = packed[bucketFixSize:] {
-		f := decodeBody(packed[2:bucketFixSize])
-		list = append(list, TrackFix{TS: start + int64(be16(packed)), Lat: f.Lat, Lon: f.Lon, SpeedMPS: f.SpeedMPS})
+		f := decodeBody(start, packed)
+		list = append(list, TrackFix{TS: f.TS, Lat: f.Lat, Lon: f.Lon, SpeedMPS: f.SpeedMPS})
 		if f.AccuracyM >= 0 {
 			sum += float64(f.AccuracyM)
 			measured++

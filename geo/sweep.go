@@ -41,7 +41,7 @@ func sweepTwin(tx cache.Tx, keys, args []string) cache.Value {
 	old := tx.ZRangeByScore(gone, cache.ScoreRange{Min: math.Inf(-1), Max: number(1), Limit: limit})
 	reply := []cache.Value{cache.Int(int64(len(stale))), cache.Int(int64(len(old)))}
 	for _, m := range old {
-		if len(tx.HGet(last, m.Name).Str) == fixSize {
+		if present(tx.HGet(last, m.Name).Str) {
 			reply = append(reply, cache.String(m.Name))
 		}
 		tx.HDel(last, m.Name)
@@ -140,7 +140,7 @@ func (f *Fleet) dropPointers(ctx context.Context, k *zoneKeys, names []cache.Val
 		return err
 	}
 	for i, last := range lasts {
-		if len(last.Str) == fixSize {
+		if present(last.Str) {
 			if _, err := claim(ctx, f.engine, dropped[i], k.id, 0); err != nil {
 				return err
 			}

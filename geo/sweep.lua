@@ -20,7 +20,7 @@ local old = redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', ARGV[2], 'LIMIT', 0, AR
 local reply = {#stale / 2, #old}
 for i = 1, #old do
   local last = redis.call('HGET', KEYS[3], old[i])
-  if last and #last == 23 then reply[#reply + 1] = old[i] end
+  if last and (#last == 23 or #last == 24 and string.byte(last, 24) == 0) then reply[#reply + 1] = old[i] end
   redis.call('HDEL', KEYS[3], old[i])
   redis.call('ZREM', KEYS[4], old[i])
 end

@@ -10,7 +10,7 @@ import (
 // Verdict is what became of a fix.
 type Verdict uint8
 
-// The verdicts. Accepted and Late joined history.
+// The verdicts. Accepted, Stationary and Late joined history.
 const (
 	// Invalid: a field is out of range, or the fix is older than
 	// Limits.MaxAge. Nothing was recorded.
@@ -25,6 +25,9 @@ const (
 	Future
 	// Implausible: no vehicle gets there in the time since the fix before.
 	Implausible
+	// Stationary: accepted, and the driver's present; but it is no further from the
+	// fix before than both are inexact, so it says nothing of a way.
+	Stationary
 	// Waiting: the engine did not answer. The fix is judged when it does; until
 	// then nothing more is known.
 	Waiting
@@ -33,7 +36,7 @@ const (
 	NumVerdicts = int(Waiting) + 1
 )
 
-var verdictNames = [NumVerdicts]string{"invalid", "accepted", "late", "duplicate", "future", "implausible", "waiting"}
+var verdictNames = [NumVerdicts]string{"invalid", "accepted", "late", "duplicate", "future", "implausible", "stationary", "waiting"}
 
 // String returns the verdict's name on the wire.
 func (v Verdict) String() string {
@@ -44,7 +47,10 @@ func (v Verdict) String() string {
 }
 
 // Joined reports whether the fix joined the driver's history.
-func (v Verdict) Joined() bool { return v == Accepted || v == Late }
+func (v Verdict) Joined() bool { return v == Accepted || v == Stationary || v == Late }
+
+// Present reports whether the fix is the driver's present now.
+func (v Verdict) Present() bool { return v == Accepted || v == Stationary }
 
 // Outcome is a verdict with its reason. Field and Detail are empty for fixes
 // that joined history.
@@ -61,6 +67,9 @@ type Limits struct {
 	PlausibilityWindow time.Duration // speed is checked between fixes at most this far apart; default 60 s
 	MaxAhead           time.Duration // of the server's clock; default 10 s
 	MaxAge             time.Duration // older fixes are invalid; default 24 h
+	// BelieveAfter is the length of a run of fixes, each implausible after what is
+	// known but plausible after the one before it, that is believed; default 3.
+	BelieveAfter int
 }
 
 func (l Limits) withDefaults() Limits {
@@ -76,7 +85,15 @@ func (l Limits) withDefaults() Limits {
 	if l.MaxAge <= 0 {
 		l.MaxAge = 24 * time.Hour
 	}
+	if l.BelieveAfter <= 0 {
+		l.BelieveAfter = 3
+	}
 	return l
+}
+
+// maxSpeed is MaxSpeedMPS in 1e-7 degree of arc per second.
+func (l Limits) maxSpeed() int64 {
+	return int64(math.Ceil(l.MaxSpeedMPS / metresPerDegree * unitsPerDegree))
 }
 
 // MaxLat bounds the latitudes of fixes, in degrees: the engine's geohash index
@@ -95,24 +112,26 @@ const (
 
 // Reasons, as values so that refusing costs no allocation.
 var (
-	badID         = Outcome{Invalid, "driver_id", "must be 1 to 64 bytes of printable text without braces"}
-	badLat        = Outcome{Invalid, "lat", "must be a number between -85.05112878 and 85.05112878"}
-	badLon        = Outcome{Invalid, "lon", "must be a number between -180 and 180"}
-	nullIsland    = Outcome{Invalid, "lat", "latitude and longitude are both 0, which phones send when they have no position"}
-	badTS         = Outcome{Invalid, "ts", "must be a time in milliseconds since 1970"}
-	secondsTS     = Outcome{Invalid, "ts", "looks like seconds; milliseconds since 1970 are expected"}
-	microsTS      = Outcome{Invalid, "ts", "looks like microseconds or nanoseconds; milliseconds since 1970 are expected"}
-	expiredTS     = Outcome{Invalid, "ts", "is older than the server accepts"}
-	futureTS      = Outcome{Future, "ts", "lies ahead of the server's clock"}
-	badAccuracy   = Outcome{Invalid, "accuracy_m", "must be a finite number"}
-	badSpeed      = Outcome{Invalid, "speed_mps", "must be a finite number"}
-	badBearing    = Outcome{Invalid, "bearing_deg", "must be a finite number"}
-	badBattery    = Outcome{Invalid, "battery", "must be a number between 0 and 1"}
-	duplicateTS   = Outcome{Duplicate, "ts", "the driver has a fix of this time already"}
-	implausibleAt = Outcome{Implausible, "lat", "too far from the driver's fix before it for the time between them"}
-	bucketFull    = Outcome{Implausible, "ts", "more fixes of this half minute than any phone takes"}
-	accepted      = Outcome{Verdict: Accepted}
-	late          = Outcome{Verdict: Late}
+	badID              = Outcome{Invalid, "driver_id", "must be 1 to 64 bytes of printable text without braces"}
+	badLat             = Outcome{Invalid, "lat", "must be a number between -85.05112878 and 85.05112878"}
+	badLon             = Outcome{Invalid, "lon", "must be a number between -180 and 180"}
+	nullIsland         = Outcome{Invalid, "lat", "latitude and longitude are both 0, which phones send when they have no position"}
+	badTS              = Outcome{Invalid, "ts", "must be a time in milliseconds since 1970"}
+	secondsTS          = Outcome{Invalid, "ts", "looks like seconds; milliseconds since 1970 are expected"}
+	microsTS           = Outcome{Invalid, "ts", "looks like microseconds or nanoseconds; milliseconds since 1970 are expected"}
+	expiredTS          = Outcome{Invalid, "ts", "is older than the server accepts"}
+	futureTS           = Outcome{Future, "ts", "lies ahead of the server's clock"}
+	badAccuracy        = Outcome{Invalid, "accuracy_m", "must be a finite number"}
+	badSpeed           = Outcome{Invalid, "speed_mps", "must be a finite number"}
+	badBearing         = Outcome{Invalid, "bearing_deg", "must be a finite number"}
+	badBattery         = Outcome{Invalid, "battery", "must be a number between 0 and 1"}
+	duplicateTS        = Outcome{Duplicate, "ts", "the driver has a fix of this time already"}
+	implausibleAt      = Outcome{Implausible, "lat", "too far from the driver's fix before it for the time between them"}
+	bucketFull         = Outcome{Implausible, "ts", "more fixes of this half minute than any phone takes"}
+	duplicateElsewhere = Outcome{Duplicate, "ts", "the driver has a fix of this time already, at another place"}
+	accepted           = Outcome{Verdict: Accepted}
+	stationary         = Outcome{Verdict: Stationary}
+	late               = Outcome{Verdict: Late}
 )
 
 // check judges a fix on its own. Accepted means that nothing speaks against

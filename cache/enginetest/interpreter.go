@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"hyperlocal/cache"
@@ -27,7 +28,18 @@ var interpreter = &cache.Script{
 local replies, i = {}, 1
 while i <= #ARGV do
 	local name, n = ARGV[i], tonumber(ARGV[i + 1])
-	local reply = redis.call(name, unpack(ARGV, i + 2, i + 1 + n))
+	local reply
+	if name == 'HAPPEND' or name == 'HFILL' then
+		reply = {}
+		for a = i + 3, i + 1 + n, 2 do
+			local was = redis.call('HGET', ARGV[i + 2], ARGV[a])
+			local front = name == 'HAPPEND' and was or ''
+			redis.call('HSET', ARGV[i + 2], ARGV[a], front .. ARGV[a + 1])
+			reply[#reply + 1] = was or '(nil)'
+		end
+	else
+		reply = redis.call(name, unpack(ARGV, i + 2, i + 1 + n))
+	end
 	if name == 'HGETALL' then
 		reply = #reply / 2
 	elseif reply == false then
@@ -119,6 +131,12 @@ var interpret = map[string]func(tx cache.Tx, a []string) cache.Value{
 			return cache.String("(large)")
 		}
 		return cache.Int(n)
+	},
+	"HAPPEND": func(tx cache.Tx, a []string) cache.Value {
+		return eachField(tx, a, cache.HashFields.Append)
+	},
+	"HFILL": func(tx cache.Tx, a []string) cache.Value {
+		return eachField(tx, a, cache.HashFields.Set)
 	},
 	"HGETALL": func(tx cache.Tx, a []string) cache.Value {
 		return cache.Int(int64(len(tx.HGetAll(a[0]))))
@@ -224,3 +242,37 @@ func integer(s string) int64 { n, _ := strconv.ParseInt(s, 10, 64); return n }
 func float(s string) float64 { f, _ := strconv.ParseFloat(s, 64); return f }
 
 func millis(s string) time.Duration { return time.Duration(integer(s)) * time.Millisecond }
+
+// eachField writes pairs of name and text, and returns the values before. Fields
+// are asked for by different names, so a name that comes twice begins anew.
+func eachField(tx cache.Tx, a []string, write func(f cache.HashFields, i int, text string)) cache.Value {
+	replies := []cache.Value{}
+	for pairs := a[1:]; len(pairs) > 0; {
+		n := 2
+		for n < len(pairs) && !contains(pairs[:n], pairs[n]) {
+			n += 2
+		}
+		names := make([]string, 0, n/2)
+		for i := 0; i < n; i += 2 {
+			names = append(names, pairs[i])
+		}
+		fields := tx.HFields(a[0], names)
+		for i := range names {
+			v := fields.Get(i)
+			replies = append(replies, orNil(cache.Optional{Str: strings.Clone(v.Str), OK: v.OK}))
+			write(fields, i, pairs[2*i+1])
+		}
+		pairs = pairs[n:]
+	}
+	return cache.List(replies...)
+}
+
+// contains reports whether a name is among those of pairs.
+func contains(pairs []string, name string) bool {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i] == name {
+			return true
+		}
+	}
+	return false
+}

@@ -28,6 +28,7 @@ const (
 	opSAdd   byte = 13 // names
 	opSRem   byte = 14 // names
 	opPFMax  byte = 15 // registers
+	opHWrite byte = 16 // name, position in its value, text that is there to the end
 )
 
 // keptKeys is how many keys an effects remembers to name them by number.
@@ -81,6 +82,13 @@ func (w *effects) expire(key string, expireAt int64) {
 func (w *effects) fields(op byte, key string, fields []cache.Field) {
 	w.op(op, key)
 	w.b = packFields(w.b, fields)
+}
+
+func (w *effects) fieldEnd(key, name string, at int, text string) {
+	w.op(opHWrite, key)
+	w.string(name)
+	w.uvarint(uint64(at))
+	w.string(text)
 }
 
 func (w *effects) names(op byte, key string, names []string) {
@@ -185,6 +193,11 @@ func (u *unit) replayOne(d *decoder) (key string, err error) {
 		}
 	case opHSet:
 		_, err = u.hset(key, d.fields())
+	case opHWrite:
+		name, at, text := d.string(), d.uvarint(), d.string()
+		if !d.failed {
+			err = u.replayWrite(key, name, at, text)
+		}
 	case opHDel:
 		_, err = u.hdel(key, d.strings())
 	case opZAdd:

@@ -184,6 +184,37 @@ func (a *arena) replace(ref Ref, value string) Ref {
 	return moved
 }
 
+// appendRoom is for how many more bytes there is room behind a value that has been
+// appended to, and no longer fits its place.
+const appendRoom = 64
+
+// append puts text behind an entry's value, in its place if there is room.
+func (a *arena) append(ref Ref, text string) Ref {
+	b := a.at(ref)
+	if b[0] != classTall {
+		n := header + int(b[1]) + int(binary.LittleEndian.Uint16(b[2:]))
+		if n+len(text) <= unitsOf(int(b[0]))*unit {
+			binary.LittleEndian.PutUint16(b[2:], uint16(n+len(text)-header-int(b[1])))
+			copy(b[n:], text)
+			return ref
+		}
+	}
+	name, value := viewOf(a.name(ref)), viewOf(a.value(ref))
+	room := min(appendRoom, maxEntry-header-len(name)-len(value)-len(text))
+	if b[0] == classTall || room < 0 || !fits(name, value) {
+		return a.replace(ref, value+text)
+	}
+	class := classOf(unitsFor(header + len(name) + len(value) + len(text) + room))
+	moved, to := a.take(class)
+	to[0], to[1] = byte(class), byte(len(name))
+	binary.LittleEndian.PutUint16(to[2:], uint16(len(value)+len(text)))
+	at := header + copy(to[header:], name)
+	at += copy(to[at:], value)
+	copy(to[at:], text)
+	a.free(ref)
+	return moved
+}
+
 // viewOf is a string over bytes that do not change while it is used.
 func viewOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 

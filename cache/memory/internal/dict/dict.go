@@ -124,6 +124,25 @@ func (d *Dict) Value(ref Ref) []byte { return d.arena.value(ref) }
 // Overwrite gives an entry another value if its place has room for it.
 func (d *Dict) Overwrite(ref Ref, value string) bool { return d.arena.overwrite(ref, value) }
 
+// Append puts text behind the value of an entry of that name, which must be there
+// under ref, and returns where the entry is then.
+func (d *Dict) Append(ref Ref, name, text string) Ref {
+	moved := d.arena.append(ref, text)
+	if moved != ref && len(d.table) > 0 {
+		h := hashOf(name)
+		for i := d.home(h); ; {
+			if d.table[i].ref == ref {
+				d.table[i].ref = moved
+				break
+			}
+			if i++; i == len(d.table) {
+				i = 0
+			}
+		}
+	}
+	return moved
+}
+
 // Set gives a name a value and reports whether the name is new.
 func (d *Dict) Set(name, value string) (added bool) {
 	_, added = d.Put(name, value)

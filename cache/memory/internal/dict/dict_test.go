@@ -47,6 +47,16 @@ func TestModel(t *testing.T) {
 				}
 				require.EqualValues(t, len(model)-before, d.SetMany(fields))
 			},
+			"append": func(t *rapid.T) {
+				name, text := names.Draw(t, "name"), values.Draw(t, "value")
+				ref := d.Find(name)
+				if ref == 0 || len(model[name]) > 1<<17 {
+					return
+				}
+				moved := d.Append(ref, name, text)
+				model[name] += text
+				require.Equal(t, moved, d.Find(name))
+			},
 			"delete": func(t *rapid.T) {
 				name := names.Draw(t, "name")
 				_, there := model[name]
