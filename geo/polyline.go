@@ -106,7 +106,7 @@ func decodeFixes(fixes []TrackFix, start int64, path, times, speeds string) ([]T
 			}
 		}
 		lat, lon, start = lat+unfold(dLat), lon+unfold(dLon), start+int64(dt)
-		fix := TrackFix{TS: start, Lat: float64(lat) / polylineOne, Lon: float64(lon) / polylineOne, SpeedMPS: Unknown}
+		fix := TrackFix{TS: start, Lat: float64(lat) / polylineOne, Lon: float64(lon) / polylineOne, SpeedMPS: Unknown, accuracyM: Unknown}
 		if speed > 0 {
 			fix.SpeedMPS = float32(speed-1) / 100
 		}

@@ -38,7 +38,7 @@ func unpackBucket(start int64, packed string) (list []TrackFix, accuracyM float6
 	list = make([]TrackFix, 0, len(packed)/bucketFixSize)
 	for ; len(packed) >= bucketFixSize; packed = packed[bucketFixSize:] {
 		f := decodeBody(start, packed)
-		list = append(list, TrackFix{TS: f.TS, Lat: f.Lat, Lon: f.Lon, SpeedMPS: f.SpeedMPS})
+		list = append(list, TrackFix{TS: f.TS, Lat: f.Lat, Lon: f.Lon, SpeedMPS: f.SpeedMPS, accuracyM: f.AccuracyM})
 		if f.AccuracyM >= 0 {
 			sum += float64(f.AccuracyM)
 			measured++
@@ -53,12 +53,29 @@ func inOrder(list []TrackFix) []TrackFix {
 	return slices.CompactFunc(list, func(a, b TrackFix) bool { return a.TS == b.TS })
 }
 
+// pathLength is the way that fixes tell of, in metres. A phone that lies still seems
+// to wander about: unless it measures a speed, a fix counts only when it is further
+// from the last one that counted than both are inexact together.
 func pathLength(list []TrackFix) (metres float64) {
+	from := 0
 	for i := 1; i < len(list); i++ {
-		metres += Distance(list[i-1].Lat, list[i-1].Lon, list[i].Lat, list[i].Lon)
+		d := Distance(list[from].Lat, list[from].Lon, list[i].Lat, list[i].Lon)
+		if list[i].SpeedMPS < stillSpeed/100.0 && d <= noiseMetres(&list[from], &list[i]) {
+			continue
+		}
+		metres += d
+		from = i
 	}
 	return metres
 }
+
+// noiseMetres is how far two fixes of one place may lie apart at the worst.
+func noiseMetres(a, b *TrackFix) float64 {
+	x, y := accuracyDM(a.accuracyM), accuracyDM(b.accuracyM)
+	return float64(noise(x, x)+noise(y, y)) / 10
+}
+
+func accuracyDM(m float32) int32 { return int32(scale16(m, 10)) }
 
 // topSpeed returns the greatest speed that the phone measured, or, where it
 // measured none, the greatest between two fixes.
@@ -72,7 +89,7 @@ func topSpeed(list []TrackFix) (mps float64) {
 	}
 	for i := 1; i < len(list) && !measured; i++ {
 		seconds := float64(list[i].TS-list[i-1].TS) / 1000
-		mps = max(mps, pathLength(list[i-1:i+1])/seconds)
+		mps = max(mps, Distance(list[i-1].Lat, list[i-1].Lon, list[i].Lat, list[i].Lon)/seconds)
 	}
 	return mps
 }

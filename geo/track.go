@@ -13,6 +13,8 @@ type TrackFix struct {
 	TS       int64   // ms since 1970
 	Lat, Lon float64 // WGS 84 degrees, to 1e-5
 	SpeedMPS float32 // to 0.01; Unknown if the phone gave none
+
+	accuracyM float32 // only where a row is made: it keeps the mean alone
 }
 
 // Track is a driver's path: every fix from From to To, both included, in order
@@ -20,7 +22,8 @@ type TrackFix struct {
 type Track struct {
 	DriverID string
 	From, To int64 // ms since 1970
-	// DistanceM is the length of the path in metres.
+	// DistanceM is the length of the path in metres, without what a phone that lies
+	// still seems to move.
 	DistanceM float64
 	Fixes     []TrackFix
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,10 +40,11 @@ func drawTrack(rt *rapid.T) []TrackFix {
 	for range rapid.IntRange(0, 40).Draw(rt, "fixes") {
 		ts += rapid.Int64Range(1, 60_000).Draw(rt, "dt")
 		fixes = append(fixes, TrackFix{
-			TS:       ts,
-			Lat:      math.Round(rapid.Float64Range(-MaxLat, MaxLat).Draw(rt, "lat")*1e5) / 1e5,
-			Lon:      math.Round(rapid.Float64Range(-180, 180).Draw(rt, "lon")*1e5) / 1e5,
-			SpeedMPS: rapid.SampledFrom([]float32{Unknown, 0, 0.01, 8.33, 27.5, 655.34}).Draw(rt, "speed"),
+			TS:        ts,
+			Lat:       math.Round(rapid.Float64Range(-MaxLat, MaxLat).Draw(rt, "lat")*1e5) / 1e5,
+			Lon:       math.Round(rapid.Float64Range(-180, 180).Draw(rt, "lon")*1e5) / 1e5,
+			SpeedMPS:  rapid.SampledFrom([]float32{Unknown, 0, 0.01, 8.33, 27.5, 655.34}).Draw(rt, "speed"),
+			accuracyM: Unknown,
 		})
 	}
 	return fixes
@@ -195,4 +197,32 @@ func TestTrackFormats(t *testing.T) {
 		require.True(t, json.Valid(out.Bytes()))
 		require.NoError(t, short.WriteGPX(&out))
 	}
+}
+
+// A phone that lies on a counter for an hour has not gone anywhere, though its
+// fixes wander about; one that is carried has gone as far as it was.
+func TestDistanceOfAPhoneThatLiesStill(t *testing.T) {
+	const accuracy, hour = 8.0, 900 // fixes
+	random := rand.New(rand.NewPCG(1, 2))
+	still, walked := make([]TrackFix, hour), make([]TrackFix, hour)
+	apart, east, north := 0.0, 0.0, 0.0
+	for i := range still {
+		// The errors of fixes that follow each other are alike.
+		east = 0.95*east + 0.3*accuracy/1.5*random.NormFloat64()
+		north = 0.95*north + 0.3*accuracy/1.5*random.NormFloat64()
+		still[i] = TrackFix{TS: base + int64(i)*4000, Lat: 12.97 + north/metresPerDegree, Lon: 77.59 + east/metresPerDegree, SpeedMPS: Unknown, accuracyM: accuracy}
+		walked[i] = still[i]
+		walked[i].Lat += 1.2 * 4 * float64(i) / metresPerDegree
+		if i > 0 {
+			apart += Distance(still[i-1].Lat, still[i-1].Lon, still[i].Lat, still[i].Lon)
+		}
+	}
+	const way = 1.2 * 4 * (hour - 1)
+	require.Greater(t, apart, 1500.0, "what a plain sum would say")
+	require.Less(t, pathLength(still), apart/10)
+	require.InEpsilon(t, way, pathLength(walked), 0.1)
+	for i := range still {
+		still[i].SpeedMPS = 0.1
+	}
+	require.Less(t, pathLength(still), apart/10)
 }

@@ -64,10 +64,11 @@ const (
 	speedMPS
 	bearingDeg
 	battery
+	mock
 	numFields
 )
 
-var fieldNames = [numFields]string{"driver_id", "lat", "lon", "ts", "accuracy_m", "speed_mps", "bearing_deg", "battery"}
+var fieldNames = [numFields]string{"driver_id", "lat", "lon", "ts", "accuracy_m", "speed_mps", "bearing_deg", "battery", "mock"}
 
 // rawPing holds a ping's fields as they stand in the body, so that each can
 // fail by itself.
@@ -167,6 +168,7 @@ func (raw *rawPing) ping() Ping {
 		speedMPS:   readMeasure(raw[speedMPS], &f.SpeedMPS),
 		bearingDeg: readMeasure(raw[bearingDeg], &f.BearingDeg),
 		battery:    readMeasure(raw[battery], &f.Battery),
+		mock:       readFlag(raw[mock], &f.Mock),
 	}
 	for i, detail := range details {
 		if detail != "" {
@@ -255,6 +257,18 @@ func readMeasure(raw []byte, to *float32) string {
 		return notInRange
 	}
 	*to = float32(v)
+	return ""
+}
+
+func readFlag(raw []byte, to *bool) string {
+	switch {
+	case absent(raw), string(raw) == "false":
+		*to = false
+	case string(raw) == "true":
+		*to = true
+	default:
+		return "must be true or false"
+	}
 	return ""
 }
 

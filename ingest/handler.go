@@ -40,6 +40,7 @@ type Handler struct {
 	fleet  Recorder
 	opt    Options
 	counts [geo.NumVerdicts]atomic.Int64
+	mocks  atomic.Int64
 	work   sync.Pool
 }
 
@@ -69,6 +70,10 @@ func (h *Handler) Counts() (counts [geo.NumVerdicts]int64) {
 	}
 	return counts
 }
+
+// Mocks returns the number of pings of which the phone said that an app made the
+// position up, since the start.
+func (h *Handler) Mocks() int64 { return h.mocks.Load() }
 
 // work is what one request needs of memory.
 type work struct {
@@ -100,6 +105,9 @@ func (h *Handler) judge(ctx context.Context, w *work, t *tally) error {
 	for i := range w.pings {
 		if w.pings[i].OK {
 			w.fixes = append(w.fixes, w.pings[i].Fix)
+			if w.pings[i].Fix.Mock {
+				h.mocks.Add(1)
+			}
 		}
 	}
 	var outcomes []geo.Outcome

@@ -172,7 +172,7 @@ func drivers(ps []geo.Position) []api.Driver {
 
 func driver(p *geo.Position) api.Driver {
 	return api.Driver{
-		DriverID: p.DriverID, Lat: p.Lat, Lon: p.Lon, TS: p.TS, AgeMs: p.AgeMS, Zone: p.Zone, Stale: p.Stale,
+		DriverID: p.DriverID, Lat: p.Lat, Lon: p.Lon, TS: p.TS, AgeMs: p.AgeMS, Zone: p.Zone, Stale: p.Stale, Mock: p.Mock,
 		SpeedMps: known(p.SpeedMPS), BearingDeg: known(p.BearingDeg), AccuracyM: known(p.AccuracyM),
 	}
 }

@@ -318,7 +318,7 @@ func TestOrderFollowed(t *testing.T) {
 			if status == "picked_up" {
 				var v verdictsJSON
 				p.do("POST", "/v1/locations", ping("rider", 12.971, 77.591, time.Now())).ok(200, &v)
-				require.Equal(t, 1, v.Verdicts["accepted"])
+				require.Equal(t, 1, v.Verdicts["stationary"])
 				require.Equal(t, "rider", next("position").Data.DriverID)
 			}
 		}

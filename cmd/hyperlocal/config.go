@@ -15,6 +15,8 @@ import (
 	"github.com/knadh/koanf/providers/posflag"
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
+
+	"hyperlocal/geo"
 )
 
 // config is what `serve` runs with. Each setting is a flag (--stale-after), an
@@ -29,6 +31,11 @@ type config struct {
 	PingsWaiting     string        `koanf:"pings-waiting"`
 	Zones            string        `koanf:"zones"`
 	StaleAfter       time.Duration `koanf:"stale-after"`
+	MaxSpeed         float64       `koanf:"max-speed"`
+	MaxSpeedWithin   time.Duration `koanf:"max-speed-within"`
+	BelieveAfter     int           `koanf:"believe-after"`
+	MaxAhead         time.Duration `koanf:"max-ahead"`
+	MaxAge           time.Duration `koanf:"max-age"`
 	Bucket           time.Duration `koanf:"bucket"`
 	BucketGrace      time.Duration `koanf:"bucket-grace"`
 	FlushEvery       time.Duration `koanf:"flush-every"`
@@ -65,6 +72,11 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("pings-waiting", "64MiB", "keep pings of at most this `size` in memory while the engine does not answer, to record them when it does; more are refused with 503")
 	f.String("zones", "", "GeoJSON `file` of the zones' polygons; without it every geohash cell of 5 characters is a zone")
 	f.Duration("stale-after", time.Minute, "leave out drivers whose newest fix is older than this")
+	f.Float64("max-speed", 50, "take a ping for implausible if this many `m/s` and the accuracy of both do not explain the way from the one before")
+	f.Duration("max-speed-within", time.Minute, "ask so only of pings at most this far apart")
+	f.Int("believe-after", 3, "believe a run of this many implausible pings that are plausible after each other")
+	f.Duration("max-ahead", 10*time.Second, "refuse pings further ahead of this server's clock")
+	f.Duration("max-age", 24*time.Hour, "refuse pings older than this")
 	f.Duration("bucket", 30*time.Second, "length of a driver's row in the durable record")
 	f.Duration("bucket-grace", 5*time.Second, "wait so long after a bucket's end for pings under way")
 	f.Duration("flush-every", 30*time.Second, "write closed buckets this often; zones take turns within it")
@@ -165,6 +177,9 @@ func (c config) check() error {
 		min, max time.Duration
 	}{
 		{"stale-after", c.StaleAfter, time.Second, 24 * time.Hour},
+		{"max-speed-within", c.MaxSpeedWithin, time.Second, time.Hour},
+		{"max-ahead", c.MaxAhead, time.Second, time.Hour},
+		{"max-age", c.MaxAge, time.Minute, 7 * 24 * time.Hour},
 		{"bucket", c.Bucket, time.Second, time.Minute},
 		{"bucket-grace", c.BucketGrace, time.Millisecond, 10 * time.Minute},
 		{"flush-every", c.FlushEvery, 100 * time.Millisecond, time.Hour},
@@ -175,6 +190,12 @@ func (c config) check() error {
 			return fmt.Errorf("--%s %v: must be between %v and %v", d.flag, d.value, d.min, d.max)
 		}
 	}
+	if !(c.MaxSpeed >= 1 && c.MaxSpeed <= 1000) {
+		return fmt.Errorf("--max-speed %v: must be between 1 and 1000", c.MaxSpeed)
+	}
+	if c.BelieveAfter < 2 || c.BelieveAfter > 100 {
+		return fmt.Errorf("--believe-after %d: must be between 2 and 100", c.BelieveAfter)
+	}
 	if c.DemoPartners < 0 || c.DemoPartners > 100_000 {
 		return fmt.Errorf("--demo-partners %d: must be between 0 and 100000", c.DemoPartners)
 	}
@@ -182,4 +203,12 @@ func (c config) check() error {
 		return err
 	}
 	return c.checkRESP()
+}
+
+// limits are what the fleet believes of pings.
+func (c config) limits() geo.Limits {
+	return geo.Limits{
+		MaxSpeedMPS: c.MaxSpeed, PlausibilityWindow: c.MaxSpeedWithin, BelieveAfter: c.BelieveAfter,
+		MaxAhead: c.MaxAhead, MaxAge: c.MaxAge,
+	}
 }

@@ -31,6 +31,7 @@ func newMetrics(p *parts) *prometheus.Registry {
 		reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "hyperlocal_" + name, Help: help}, value))
 	}
 
+	counter("pings_mock_total", "Pings of which the phone said that an app made the position up; they are judged as all others.", p.ingest.Mocks)
 	gauge("pings_waiting_bytes", "Pings in memory that wait for the engine to answer.", func() float64 { return float64(p.waiting.Bytes()) })
 	if e, ok := p.engine.(interface{ Outages() (bool, int64) }); ok {
 		gauge("engine_out", "1 while the engine does not answer and callers are refused at once.", func() float64 {

@@ -62,7 +62,7 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 	if p.store, err = openStore(ctx, c); err != nil {
 		return nil, errors.Join(err, p.engine.Close())
 	}
-	p.fleet = geo.NewFleet(p.engine, zones, geo.FleetOptions{StaleAfter: c.StaleAfter, BucketLength: c.Bucket})
+	p.fleet = geo.NewFleet(p.engine, zones, geo.FleetOptions{StaleAfter: c.StaleAfter, BucketLength: c.Bucket, Limits: c.limits()})
 	var flush geo.FlushOptions
 	if flush, p.spill, err = c.flushOptions(log); err != nil {
 		return nil, errors.Join(err, p.close())

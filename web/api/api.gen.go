@@ -195,8 +195,11 @@ type Driver struct {
 	DriverID  string    `json:"driver_id"`
 	Lat       Latitude  `json:"lat"`
 	Lon       Longitude `json:"lon"`
-	SpeedMps  *float64  `json:"speed_mps,omitempty"`
-	Stale     bool      `json:"stale,omitempty"`
+
+	// Mock The phone said that an app made the position up
+	Mock     bool     `json:"mock,omitempty"`
+	SpeedMps *float64 `json:"speed_mps,omitempty"`
+	Stale    bool     `json:"stale,omitempty"`
 
 	// TS Milliseconds since 1970-01-01 UTC
 	TS   TimeMS `json:"ts"`
@@ -316,6 +319,9 @@ type Ping struct {
 	DriverID   string    `json:"driver_id"`
 	Lat        Latitude  `json:"lat"`
 	Lon        Longitude `json:"lon"`
+
+	// Mock The phone says that an app made the position up; kept, and counted
+	Mock bool `json:"mock,omitempty"`
 
 	// SpeedMps negative: unknown
 	SpeedMps *float64 `json:"speed_mps,omitempty"`
@@ -505,8 +511,11 @@ type Verdicts struct {
 	// ServerTimeMs Milliseconds since 1970-01-01 UTC
 	ServerTimeMs TimeMS `json:"server_time_ms"`
 
-	// Verdicts Number of pings by verdict. Those that are `waiting` came while the
-	// engine did not answer; they are judged and recorded when it does.
+	// Verdicts Number of pings by verdict. `accepted` and `stationary` (no further
+	// from the one before than both are inexact) are the driver's present
+	// now, `late` ones joined the history only. Those that are `waiting`
+	// came while the engine did not answer; they are judged and recorded
+	// when it does.
 	//
 	//
 	// Example: {"accepted":97,"invalid":2,"late":1}
