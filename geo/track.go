@@ -39,8 +39,8 @@ func LoadTrack(ctx context.Context, tracks persist.Tracks, driverID string, from
 	}
 	var list []TrackFix
 	for _, r := range rows {
-		if list, err = decodeFixes(list, r.BucketStart, r.Path, r.Times, r.Speeds); err != nil {
-			return Track{}, fmt.Errorf("track of %s, bucket %d of zone %s, part %d: %w", driverID, r.BucketStart, r.Zone, r.Part, err)
+		if list, err = appendFixes(list, r); err != nil {
+			return Track{}, err
 		}
 	}
 	list = inOrder(list)
@@ -49,4 +49,15 @@ func LoadTrack(ctx context.Context, tracks persist.Tracks, driverID string, from
 	t.Fixes = list[first:max(first, end)]
 	t.DistanceM = pathLength(t.Fixes)
 	return t, nil
+}
+
+// RowFixes returns the fixes of one row of the durable record in order of time.
+func RowFixes(r persist.TrackRow) ([]TrackFix, error) { return appendFixes(nil, r) }
+
+func appendFixes(list []TrackFix, r persist.TrackRow) ([]TrackFix, error) {
+	list, err := decodeFixes(list, r.BucketStart, r.Path, r.Times, r.Speeds)
+	if err != nil {
+		return nil, fmt.Errorf("track of %s, bucket %d of zone %s, part %d: %w", r.DriverID, r.BucketStart, r.Zone, r.Part, err)
+	}
+	return list, nil
 }

@@ -364,6 +364,7 @@ up() {
 	lock
 	if all_answer; then
 		say "already up"
+		write_env # an older version of this script may have written it
 		flock -u 9
 		return
 	fi
@@ -382,17 +383,24 @@ up() {
 	for name in "${services[@]}"; do
 		await "$name" "${patience_of[$name]}"
 	done
+	write_env
+	flock -u 9
+}
+
+# write_env says where everything is.
+write_env() {
 	cat >"$dir/env" <<-ENV
 		export HYPERLOCAL_TEST_REDIS=$address:$(port_of redis)
 		export HYPERLOCAL_TEST_VALKEY=$address:$(port_of valkey)
 		export HYPERLOCAL_TEST_SENTINEL=$(sentinel_url)
 		export HYPERLOCAL_TEST_CLUSTER=$(addresses cluster)
 		export HYPERLOCAL_TEST_CASSANDRA=$address:$(port_of cassandra)
+		export HYPERLOCAL_TEST_CASSANDRA_LIB=$dir/cassandra/lib
+		export HYPERLOCAL_TEST_JAVA=$(java_17)
 		export HYPERLOCAL_TEST_CHROMIUM=$(chromium_path)
 		export HYPERLOCAL_TEST_REDIS_PY=$dir/redis-py
 		export HYPERLOCAL_TEST_REQUIRE=1
 	ENV
-	flock -u 9
 }
 
 down() {

@@ -1,17 +1,21 @@
 #!/usr/bin/env bash
 # Runs one Cassandra node in the foreground, logging to standard output.
 #
-#   start.sh LIB_DIR NODE_DIR ADDRESS NATIVE_PORT STORAGE_PORT JMX_PORT HEAP
+#   start.sh LIB_DIR NODE_DIR ADDRESS NATIVE_PORT STORAGE_PORT JMX_PORT HEAP [SEEDS]
 #
+# SEEDS are the nodes of its ring, as ADDRESS:STORAGE_PORT with commas between;
+# by default the node is alone. A seed does not wait for others' data when it
+# starts, so a new ring whose nodes are all seeds may be started at once.
 # The process becomes Java itself (exec), so the caller's pid is the node's.
 # JAVA names the Java 17 to use, when it is not the one on the PATH.
 set -euo pipefail
 
-if [ $# -ne 7 ]; then
-	echo "usage: $0 LIB_DIR NODE_DIR ADDRESS NATIVE_PORT STORAGE_PORT JMX_PORT HEAP" >&2
+if [ $# -ne 7 ] && [ $# -ne 8 ]; then
+	echo "usage: $0 LIB_DIR NODE_DIR ADDRESS NATIVE_PORT STORAGE_PORT JMX_PORT HEAP [SEEDS]" >&2
 	exit 2
 fi
 lib=$1 node=$2 address=$3 native_port=$4 storage_port=$5 jmx_port=$6 heap=$7
+seeds=${8:-$address:$storage_port}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 mkdir -p "$node"
@@ -23,6 +27,7 @@ mkdir "$node/tmp"
 sed -e "s|@ADDRESS@|$address|g" \
 	-e "s|@NATIVE_PORT@|$native_port|g" \
 	-e "s|@STORAGE_PORT@|$storage_port|g" \
+	-e "s|@SEEDS@|$seeds|g" \
 	"$here/cassandra.yaml.in" >"$node/cassandra.yaml"
 
 # A process that may lock memory has Cassandra pin its whole heap at the start,
