@@ -30,8 +30,7 @@ type Script struct {
 }
 
 // SetScript sets KEYS[1] to ARGV[1], without a time to live. It is for the marks
-// of those who make room, since it works at the memory limit, too, and for many
-// SETs in one round trip.
+// of those who make room, since it works at the memory limit, too.
 var SetScript = &Script{
 	Name:     "set",
 	AllowOOM: true,

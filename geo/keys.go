@@ -19,7 +19,7 @@ import (
 //	flush:{Z}:lease                    string, which server flushes the zone
 //
 // Beside them: drivers:zones, a zset of zone → when it was last active, ms, and
-// driver:<id>, a string with the driver's zone.
+// drivers:where:{w<n>}, hashes of driver → its zone; see where.go.
 type zoneKeys struct {
 	id string
 
@@ -40,12 +40,9 @@ type bucketKey struct {
 
 // KeyPrefixes are how the keys of this package begin. They are the truth about
 // the fleet: buckets until the database has them, and where everybody is now.
-func KeyPrefixes() []string { return []string{"drivers:", driverPrefix, "flush:{"} }
+func KeyPrefixes() []string { return []string{"drivers:", "flush:{"} }
 
-const (
-	zonesKey     = "drivers:zones"
-	driverPrefix = "driver:"
-)
+const zonesKey = "drivers:zones"
 
 func newZoneKeys(zone string) *zoneKeys {
 	tag := "{" + zone + "}"

@@ -13,15 +13,15 @@ import (
 	"hyperlocal/cache"
 )
 
-// A driver's zone is known in two places, the zone's own keys and driver:<id>, the
+// A driver's zone is known in two places, the zone's own keys and drivers:where, the
 // second of which may lag behind.
 //
 // A change of zone is recorded in the new zone first, compared with a seed from
 // the old one; the driver is unsettled there. Then he leaves the old zone, where
 // his entry in last becomes a signpost: the fix that took him away, and the zone he
-// went to. Then driver:<id> is written. Then he is settled: as long as he is not,
+// went to. Then drivers:where is written. Then he is settled: as long as he is not,
 // the next fix does all of it again, so it does not matter where a server dies.
-// Whoever comes to an old zone by an outdated driver:<id>, reader or recorder, finds
+// Whoever comes to an old zone by an outdated drivers:where, reader or recorder, finds
 // the signpost. Signposts are forgotten after signpostTTL.
 //
 // So a fix of a driver who is settled in its zone needs nothing else.
@@ -92,39 +92,23 @@ type move struct {
 // findDrivers looks up where the drivers of the groups unknown stand, and gives
 // each of those groups a seed: the newest fix there, to be compared with.
 func (f *Fleet) findDrivers(ctx context.Context, b *batch) error {
-	which := make([]int32, len(b.unknown))
+	ids := make([]string, len(b.unknown))
 	for i, g := range b.unknown {
-		which[i] = b.groups[g].driver
+		ids[i] = b.drivers[b.groups[g].driver].id
 	}
-	zones, err := f.pointers(ctx, b.drivers, which)
+	zones, err := zonesOf(ctx, f.engine, ids)
 	if err != nil {
 		return err
 	}
 	for i, z := range zones {
-		b.drivers[which[i]].zone = z.Str
-		b.groups[b.unknown[i]].seed = noSeed
+		g := &b.groups[b.unknown[i]]
+		b.drivers[g.driver].zone, g.seed = z.Str, noSeed
 	}
 	return f.readSeeds(ctx, b)
 }
 
 // noSeed is the seed of a driver of whom no zone knows.
 var noSeed = strings.Repeat("\xff", fixSize)
-
-// pointers reads driver:<id> of some of drivers.
-func (f *Fleet) pointers(ctx context.Context, drivers []driver, which []int32) ([]cache.Optional, error) {
-	if len(which) == 0 {
-		return nil, nil
-	}
-	keys := make([]string, len(which))
-	for i, d := range which {
-		keys[i] = driverPrefix + drivers[d].id
-	}
-	zones, err := f.engine.MGet(ctx, keys...)
-	if err != nil {
-		return nil, fmt.Errorf("zones of drivers: %w", err)
-	}
-	return zones, nil
-}
 
 // readSeeds gives the groups unknown whose driver comes from another zone that
 // zone's newest fix. It follows signposts.
@@ -208,7 +192,7 @@ func (f *Fleet) lastsOf(ctx context.Context, drivers []driver, which []int32) ([
 // parallelReads bounds the reads that one question has under way.
 const parallelReads = 32
 
-// settle finishes changes of zone: drivers leave where they were, driver:<id>
+// settle finishes changes of zone: drivers leave where they were, drivers:where
 // follows, and then they are settled.
 func (f *Fleet) settle(ctx context.Context, b *batch, outcomes []Outcome) error {
 	if len(b.moves) == 0 {
@@ -318,18 +302,17 @@ func (f *Fleet) leave(ctx context.Context, drivers []driver, moves []move, ties 
 	return olds, nil
 }
 
-// arrive writes driver:<id>, and then settles the drivers in their new zones.
+// arrive writes drivers:where, and then settles the drivers in their new zones.
 func (f *Fleet) arrive(ctx context.Context, drivers []driver, moves []move) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	points := make([]cache.Call, len(moves))
+	ids := make([]string, len(moves))
 	var settles []cache.Call
 	byZone := map[string]int{}
 	for i, m := range moves {
 		d := &drivers[m.driver]
-		d.zone = m.to
-		points[i] = cache.Call{Script: cache.SetScript, Keys: []string{driverPrefix + d.id}, Args: []string{m.to}}
+		d.zone, ids[i] = m.to, d.id
 		c, ok := byZone[m.to]
 		if !ok {
 			c = len(settles)
@@ -338,11 +321,12 @@ func (f *Fleet) arrive(ctx context.Context, drivers []driver, moves []move) erro
 		}
 		settles[c].Args = append(settles[c].Args, d.id)
 	}
-	for _, calls := range [][]cache.Call{points, settles} {
-		for _, r := range f.engine.RunAll(ctx, calls) {
-			if r.Err != nil {
-				return fmt.Errorf("zone of driver: %w", r.Err)
-			}
+	if err := writeZones(ctx, f.engine, whereSet, ids, func(i int) string { return moves[i].to }); err != nil {
+		return err
+	}
+	for _, r := range f.engine.RunAll(ctx, settles) {
+		if r.Err != nil {
+			return fmt.Errorf("settle drivers: %w", r.Err)
 		}
 	}
 	return nil

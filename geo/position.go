@@ -62,18 +62,15 @@ func (f *Fleet) Driver(ctx context.Context, id string) (Position, error) {
 // Positions returns the newest fixes of drivers, however old, in the order of
 // ids. Unknown drivers are left out.
 func (f *Fleet) Positions(ctx context.Context, ids []string) ([]Position, error) {
-	drivers := make([]driver, len(ids))
-	which := make([]int32, len(ids))
-	for i, id := range ids {
-		drivers[i].id, which[i] = id, int32(i)
-	}
-	zones, err := f.pointers(ctx, drivers, which)
+	zones, err := zonesOf(ctx, f.engine, ids)
 	if err != nil {
 		return nil, err
 	}
+	drivers := make([]driver, len(ids))
 	lasts := make([]string, len(ids))
-	open := which[:0]
+	var open []int32
 	for i, z := range zones {
+		drivers[i].id = ids[i]
 		if drivers[i].zone = z.Str; z.OK {
 			open = append(open, int32(i))
 		}

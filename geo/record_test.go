@@ -128,7 +128,7 @@ func TestZoneChange(t *testing.T) {
 	record(t, b.Fleet, "i", jump)
 	requireInZones(t, b, "d", "east")
 
-	zone, err := b.engine.Get(t.Context(), "driver:d")
+	zone, err := b.engine.HGet(t.Context(), whereKey("d"), "d")
 	require.NoError(t, err)
 	require.Equal(t, "east", zone.Str)
 }

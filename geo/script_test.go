@@ -25,7 +25,7 @@ func TestScriptsAgree(t *testing.T) {
 	memory, redis := enginetest.Memory(t), enginetest.Redis(t)
 	enginetest.CompareCalls(t, func(rt *rapid.T, tag string, _ int) cache.Call {
 		k := newZoneKeys(tag)
-		draw := []func(*rapid.T, *zoneKeys) cache.Call{drawRecord, drawRecord, drawRecord, drawSettle, drawLeave, drawSweep, drawSeal}
+		draw := []func(*rapid.T, *zoneKeys) cache.Call{drawRecord, drawRecord, drawRecord, drawSettle, drawWhere, drawLeave, drawSweep, drawSeal}
 		return rapid.SampledFrom(draw).Draw(rt, "script")(rt, k)
 	}, memory, redis)
 }
@@ -90,6 +90,14 @@ func drawRecord(rt *rapid.T, k *zoneKeys) cache.Call {
 
 func drawSettle(rt *rapid.T, k *zoneKeys) cache.Call {
 	return cache.Call{Script: settleScript, Keys: []string{k.last}, Args: rapid.SliceOfNDistinct(someDrivers, 1, 3, rapid.ID[string]).Draw(rt, "drivers")}
+}
+
+func drawWhere(rt *rapid.T, k *zoneKeys) cache.Call {
+	args := []string{rapid.SampledFrom([]string{whereSet, whereDrop, whereKeep}).Draw(rt, "op")}
+	for _, d := range rapid.SliceOfNDistinct(someDrivers, 1, 3, rapid.ID[string]).Draw(rt, "drivers") {
+		args = append(args, d, rapid.SampledFrom([]string{"east", "west"}).Draw(rt, "zone"))
+	}
+	return cache.Call{Script: whereScript, Keys: []string{"drivers:where:{" + k.id + "}"}, Args: args}
 }
 
 func drawLeave(rt *rapid.T, k *zoneKeys) cache.Call {

@@ -1,4 +1,4 @@
--- Says of drivers who came to a zone that driver:<id> knows of it, and that they
+-- Says of drivers who came to a zone that drivers:where knows of it, and that they
 -- have left where they were. The Go twin is in move.go.
 --
 -- KEYS  last of the zone

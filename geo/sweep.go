@@ -106,47 +106,32 @@ func (f *Fleet) sweepOnce(ctx context.Context, zones []*zoneKeys, now int64) (st
 	return stale, more, nil
 }
 
-// dropPointers removes driver:<id> of forgotten drivers where it points to the
-// zone that forgot them.
+// dropPointers removes forgotten drivers from drivers:where if that names the zone
+// that forgot them.
 func (f *Fleet) dropPointers(ctx context.Context, k *zoneKeys, names []cache.Value) error {
 	if len(names) == 0 {
 		return nil
 	}
 	ids := make([]string, len(names))
-	keys := make([]string, len(names))
 	for i, n := range names {
-		ids[i], keys[i] = n.Str, driverPrefix+n.Str
+		ids[i] = n.Str
 	}
-	pointers, err := f.engine.MGet(ctx, keys...)
+	here := func(int) string { return k.id }
+	if err := writeZones(ctx, f.engine, whereDrop, ids, here); err != nil {
+		return err
+	}
+	// One who came back to the zone just now may have been written before that.
+	lasts, err := f.engine.HMGet(ctx, k.last, ids...)
 	if err != nil {
 		return err
 	}
-	dropped, droppedIDs := keys[:0], ids[:0]
-	for i, p := range pointers {
-		if p.Str == k.id {
-			dropped, droppedIDs = append(dropped, keys[i]), append(droppedIDs, ids[i])
-		}
-	}
-	if len(dropped) == 0 {
-		return nil
-	}
-	if _, err := f.engine.Del(ctx, dropped...); err != nil {
-		return err
-	}
-	// One who came back to the zone just now found driver:<id> in order and did
-	// not write it.
-	lasts, err := f.engine.HMGet(ctx, k.last, droppedIDs...)
-	if err != nil {
-		return err
-	}
+	back := ids[:0]
 	for i, last := range lasts {
 		if present(last.Str) {
-			if _, err := claim(ctx, f.engine, dropped[i], k.id, 0); err != nil {
-				return err
-			}
+			back = append(back, ids[i])
 		}
 	}
-	return nil
+	return writeZones(ctx, f.engine, whereKeep, back, here)
 }
 
 // retireZones takes zones without anything in them off the index of active

@@ -120,7 +120,7 @@ func TestMockIsKept(t *testing.T) {
 
 // However a change of zone was cut short, the next fix finishes it.
 func TestAnyChangeCutShort(t *testing.T) {
-	for _, script := range []*cache.Script{leaveScript, cache.SetScript, settleScript} {
+	for _, script := range []*cache.Script{leaveScript, whereScript, settleScript} {
 		t.Run(script.Name, func(t *testing.T) {
 			b := newBed(t)
 			b.clock.advance(time.Minute)
@@ -131,7 +131,7 @@ func TestAnyChangeCutShort(t *testing.T) {
 			record(t, b.Fleet, "a", at("d", eastLon, base+20_000))
 			requireInZones(t, b, "d", "east")
 			requireNewest(t, b, "d", base+20_000, "east")
-			zone, err := b.engine.Get(t.Context(), "driver:d")
+			zone, err := b.engine.HGet(t.Context(), whereKey("d"), "d")
 			require.NoError(t, err)
 			require.Equal(t, "east", zone.Str)
 			entry, err := b.engine.HGet(t.Context(), newZoneKeys("east").last, "d")
