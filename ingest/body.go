@@ -66,15 +66,14 @@ func (nothing) Read([]byte) (int, error) { return 0, io.EOF }
 // readAll appends the body to buf, or as much of it as shows that it is more
 // than max.
 func readAll(buf []byte, body io.Reader, max int64) ([]byte, error) {
-	body = io.LimitReader(body, max+1)
-	for {
+	for start := len(buf); ; {
 		if len(buf) == cap(buf) {
 			buf = append(buf, 0)[:len(buf)]
 		}
 		n, err := body.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		switch {
-		case int64(len(buf)) > max:
+		case int64(len(buf)-start) > max:
 			return buf, errTooLarge
 		case err == io.EOF:
 			return buf, nil

@@ -8,6 +8,8 @@
 // cannot be told apart is refused as a whole. Verdicts are the fleet's. Members
 // that are no ping's are skipped without a look at what they hold.
 //
+// GET /v1/stream takes the same over a WebSocket: see [Streams].
+//
 // A [Handler] may serve any number of requests at once. What a request needs of
 // memory is bounded by Options.MaxBytes and Options.MaxPings, and reused.
 package ingest

@@ -77,11 +77,20 @@ func (h *Handler) Mocks() int64 { return h.mocks.Load() }
 
 // work is what one request needs of memory.
 type work struct {
-	body  []byte
-	pings []Ping
-	fixes []geo.Fix
-	tally tally
-	reply []byte
+	body     []byte
+	pings    []Ping
+	fixes    []geo.Fix
+	outcomes []*geo.Outcome // of pings
+	tally    tally
+	reply    []byte
+}
+
+// reset forgets what the memory held of others'.
+func (w *work) reset() {
+	clear(w.pings)
+	clear(w.fixes)
+	clear(w.outcomes)
+	w.tally.reset()
 }
 
 // Locations answers a request with the verdicts on its pings. An error is a
@@ -93,15 +102,18 @@ func (h *Handler) Locations(c echo.Context) error {
 	if err := h.read(c.Request(), w); err != nil {
 		return err
 	}
-	if err := h.judge(c.Request().Context(), w, &w.tally); err != nil {
+	if err := h.judge(c.Request().Context(), w); err != nil {
 		return err
+	}
+	for _, o := range w.outcomes {
+		w.tally.add(o)
 	}
 	return h.send(c, w)
 }
 
-// judge records the pings of w and tells t what became of each.
-func (h *Handler) judge(ctx context.Context, w *work, t *tally) error {
-	w.fixes = w.fixes[:0]
+// judge records the pings of w, and sets its outcomes to what became of each.
+func (h *Handler) judge(ctx context.Context, w *work) error {
+	w.fixes, w.outcomes = w.fixes[:0], w.outcomes[:0]
 	for i := range w.pings {
 		if w.pings[i].OK {
 			w.fixes = append(w.fixes, w.pings[i].Fix)
@@ -110,25 +122,25 @@ func (h *Handler) judge(ctx context.Context, w *work, t *tally) error {
 			}
 		}
 	}
-	var outcomes []geo.Outcome
+	var recorded []geo.Outcome
 	if len(w.fixes) > 0 {
 		var err error
-		if outcomes, err = h.fleet.Record(ctx, w.fixes); err != nil {
+		if recorded, err = h.fleet.Record(ctx, w.fixes); err != nil {
 			return fmt.Errorf("record pings: %w", err)
 		}
 	}
-	before := t.counts
+	var counts [geo.NumVerdicts]int64
 	for i := range w.pings {
-		if !w.pings[i].OK {
-			t.add(&w.pings[i].Fault)
-			continue
+		o := &w.pings[i].Fault
+		if w.pings[i].OK {
+			o, recorded = &recorded[0], recorded[1:]
 		}
-		t.add(&outcomes[0])
-		outcomes = outcomes[1:]
+		counts[o.Verdict]++
+		w.outcomes = append(w.outcomes, o)
 	}
-	for v, n := range t.counts {
-		if n -= before[v]; n > 0 {
-			h.counts[v].Add(int64(n))
+	for v, n := range counts {
+		if n > 0 {
+			h.counts[v].Add(n)
 		}
 	}
 	return nil
@@ -173,8 +185,6 @@ func (h *Handler) putBack(w *work) {
 	if cap(w.body) > maxKeptBytes || cap(w.pings) > maxKeptPings {
 		return
 	}
-	clear(w.pings)
-	clear(w.fixes)
-	w.tally.reset()
+	w.reset()
 	h.work.Put(w)
 }

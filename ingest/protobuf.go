@@ -29,6 +29,7 @@ const (
 	tagSpeed    = uint64(pingpb.PingSpeed)<<3 | uint64(protowire.Fixed32Type)
 	tagBearing  = uint64(pingpb.PingBearing)<<3 | uint64(protowire.Fixed32Type)
 	tagBattery  = uint64(pingpb.PingBattery)<<3 | uint64(protowire.Fixed32Type)
+	tagMock     = uint64(pingpb.PingMock)<<3 | uint64(protowire.VarintType)
 )
 
 // DecodeProtobuf is Decode for a Batch of pingpb/ping.proto. A body without
@@ -98,6 +99,13 @@ func decodeFix(b []byte, f *geo.Fix) bool {
 			}
 			f.TS = int64(binary.LittleEndian.Uint64(b))
 			b = b[8:]
+		case tag == tagMock:
+			v, n := protowire.ConsumeVarint(b)
+			if n < 0 {
+				return false
+			}
+			f.Mock = v != 0
+			b = b[n:]
 		case tag&7 == uint64(protowire.Fixed32Type) && tag>>3 != 0 && tag <= tagBattery:
 			if len(b) < 4 {
 				return false

@@ -51,8 +51,9 @@ type Options struct {
 	Catalogue Catalogue
 	Orders    Orders
 
-	// Locations takes pings; Live and OrderEvents push.
+	// Locations and Stream take pings; Live and OrderEvents push.
 	Locations   echo.HandlerFunc
+	Stream      echo.HandlerFunc
 	Live        echo.HandlerFunc
 	OrderEvents echo.HandlerFunc
 
@@ -97,6 +98,7 @@ func New(o Options) (http.Handler, error) {
 	}, middleware.Gzip())
 
 	e.POST(locationsPath, o.Locations)
+	e.GET("/v1/stream", o.Stream)
 	e.GET("/v1/live", o.Live)
 	e.GET("/healthz", healthz)
 	e.GET("/readyz", readyz(o.Checks))

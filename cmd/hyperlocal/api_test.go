@@ -174,11 +174,27 @@ func TestPings(t *testing.T) {
 			require.Equal(t, kind, r.header.Get("Content-Type"))
 		}
 
-		require.Equal(t, 5.0, p.metric(`hyperlocal_pings_total{verdict="accepted"}`))
+		require.Equal(t, map[string]int{"accepted": 1, "invalid": 1}, p.stream(ping("eight", lat, lon, now), map[string]any{}).Verdicts)
+
+		require.Equal(t, 6.0, p.metric(`hyperlocal_pings_total{verdict="accepted"}`))
 		require.Equal(t, 1.0, p.metric(`hyperlocal_pings_total{verdict="late"}`))
 		require.Greater(t, p.metric(`hyperlocal_flush_rows_total`), 0.0)
 		require.Greater(t, p.metric(`hyperlocal_engine_bytes`), 0.0)
 	})
+}
+
+// stream sends pings over a WebSocket, and returns the acknowledgement of all.
+func (p *process) stream(pings ...any) (v verdictsJSON) {
+	conn, res, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(p.url, "http")+"/v1/stream", nil)
+	require.NoError(p.t, err)
+	defer res.Body.Close()
+	defer conn.Close()
+	for _, ping := range pings {
+		require.NoError(p.t, conn.WriteJSON(ping))
+	}
+	require.NoError(p.t, conn.WriteMessage(websocket.TextMessage, nil))
+	require.NoError(p.t, conn.ReadJSON(&v))
+	return v
 }
 
 // fill gives a server two stores with ten products each.

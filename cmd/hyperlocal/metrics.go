@@ -70,6 +70,7 @@ func newMetrics(p *parts) *prometheus.Registry {
 	gauge("orders_lag_seconds", "Age of the oldest change of an order that waits for the database.",
 		func() float64 { return p.orders.Stats().DrainLag.Seconds() })
 
+	gauge("streams", "Open WebSockets that send pings.", func() float64 { return float64(p.streams.Open()) })
 	gauge("subscribers", "Open WebSockets and event streams.", func() float64 { return float64(p.hub.Stats().Clients) })
 	gauge("topics", "Topics that somebody follows.", func() float64 { return float64(p.hub.Stats().Topics) })
 	counter("live_frames_total", "Frames sent to followers.", func() int64 { return p.hub.Stats().FramesSent })

@@ -42,6 +42,7 @@ type parts struct {
 	flusher   *geo.Flusher
 	spill     *spill.Queue // nil if another server has it
 	ingest    *ingest.Handler
+	streams   *ingest.Streams
 	waiting   *ingest.Waiting
 	inventory *inventory.Inventory
 	orders    *orders.Orders
@@ -75,6 +76,7 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 	p.waiting = ingest.NewWaiting(p.fleet, room, log)
 	p.ingest = ingest.New(p.waiting, ingest.Options{})
 	p.waiting.Tell(p.ingest.Count)
+	p.streams = ingest.NewStreams(p.ingest, ingest.StreamOptions{AllowedOrigins: c.AllowedOrigins, Logger: log})
 	p.inventory = inventory.New(p.engine, p.store, inventory.Options{Log: log})
 	p.orders = orders.New(p.engine, p.store, orders.Options{Log: log})
 	p.hub = realtime.NewHub(p.engine, livePositions{p.fleet}, liveOrders{p.orders}, realtime.Options{
@@ -134,10 +136,11 @@ func (p *parts) runHub(ctx context.Context) {
 	}
 }
 
-// dismissFollowers closes all WebSockets and event streams with the advice to
-// come back. Without it the HTTP server would wait for them for ever.
-func (p *parts) dismissFollowers() {
+// dismiss closes all WebSockets and event streams with the advice to come back.
+// Without it the HTTP server would wait for the latter for ever.
+func (p *parts) dismiss() {
 	p.stopHub()
+	p.streams.Close()
 	<-p.hubDone
 }
 

@@ -97,7 +97,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	}
 	handler, err := web.New(web.Options{
 		Fleet: p.fleet, Tracks: p.store, Zones: p.zones, Inventory: p.inventory, Catalogue: p.store, Orders: p.orders,
-		Locations: p.ingest.Locations, Live: p.hub.Live, OrderEvents: p.hub.OrderEvents, Page: page.Handler(),
+		Locations: p.ingest.Locations, Stream: p.streams.Serve, Live: p.hub.Live, OrderEvents: p.hub.OrderEvents, Page: page.Handler(),
 		Checks:  map[string]web.Check{"engine": p.engine.Ping, "store": p.store.Ping},
 		Metrics: newMetrics(p), Logger: log, Now: time.Now, Extra: extra,
 	})
@@ -133,10 +133,10 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	return errors.Join(err, shutdown(stopCtx, srv, redisPort, p))
 }
 
-// shutdown dismisses the followers, answers what is under way, and then writes
+// shutdown dismisses followers and streams, answers what is under way, and then writes
 // what waits in memory: in this order nothing comes in behind the last flush.
 func shutdown(ctx context.Context, srv *http.Server, redisPort *respPort, p *parts) error {
-	p.dismissFollowers()
+	p.dismiss()
 	err := srv.Shutdown(ctx)
 	if err != nil {
 		err = fmt.Errorf("requests under way were cut off: %w", err)
