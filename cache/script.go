@@ -72,6 +72,9 @@ type Tx interface {
 	Exists(key string) bool
 	Del(key string) bool
 	Expire(key string, ttl time.Duration) bool
+	// Rename gives a key another name, in the place of what has that name, and
+	// reports whether there is such a key.
+	Rename(from, to string) bool
 
 	Get(key string) Optional
 	Set(key, value string, ttl time.Duration)

@@ -16,9 +16,6 @@ import (
 // without fail there: a bucket that is read, written and only then cleared may
 // have grown meanwhile, and of two servers that read it at different times the
 // one that writes last, with less, would win.
-//
-// On Redis sealing is a RENAME. The twin copies, for scripts have no rename
-// there; it is a copy within one process.
 
 //go:embed seal.lua
 var sealLua string
@@ -38,13 +35,9 @@ func sealTwin(tx cache.Tx, keys, args []string) cache.Value {
 	for i, start := range args[1:] {
 		open, sealed := keys[sealFixedKeys+2*i], keys[sealFixedKeys+2*i+1]
 		tx.ZRem(keys[1], start)
-		if !tx.Exists(open) {
+		if !tx.Rename(open, sealed) {
 			continue
 		}
-		for _, f := range tx.HGetAll(open) {
-			tx.HSet(sealed, f.Name, f.Value)
-		}
-		tx.Del(open)
 		score, _ := strconv.ParseInt(start, 10, 64)
 		tx.ZAdd(keys[2], start+":"+args[0], float64(score))
 	}

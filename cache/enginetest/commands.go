@@ -10,7 +10,7 @@ import (
 // commandForms are the interpreter's commands. Words in capitals and signs
 // stand for themselves, the others for what drawWord draws.
 var commandForms = rapid.SampledFrom([]string{
-	"EXISTS key", "DEL key", "PEXPIRE key ttl",
+	"EXISTS key", "DEL key", "RENAME key key", "PEXPIRE key ttl",
 	"GET key", "SET key value", "SET key value PX hour",
 	"HMGET key name name name", "HSET key name value name value name value",
 	"HGET key name", "HSET key name value", "HDEL key name", "HLEN key", "HGETALL key", "HINCRBY key name delta",

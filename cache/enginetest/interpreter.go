@@ -29,7 +29,10 @@ local replies, i = {}, 1
 while i <= #ARGV do
 	local name, n = ARGV[i], tonumber(ARGV[i + 1])
 	local reply
-	if name == 'HAPPEND' or name == 'HFILL' then
+	if name == 'RENAME' then
+		reply = redis.call('EXISTS', ARGV[i + 2])
+		if reply == 1 then redis.call('RENAME', ARGV[i + 2], ARGV[i + 3]) end
+	elseif name == 'HAPPEND' or name == 'HFILL' then
 		reply = {}
 		for a = i + 3, i + 1 + n, 2 do
 			local was = redis.call('HGET', ARGV[i + 2], ARGV[a])
@@ -84,6 +87,9 @@ var interpret = map[string]func(tx cache.Tx, a []string) cache.Value{
 	},
 	"DEL": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.Del(a[0]))
+	},
+	"RENAME": func(tx cache.Tx, a []string) cache.Value {
+		return flag(tx.Rename(a[0], a[1]))
 	},
 	"PEXPIRE": func(tx cache.Tx, a []string) cache.Value {
 		return flag(tx.Expire(a[0], millis(a[1])))

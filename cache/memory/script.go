@@ -112,6 +112,10 @@ func (t *tx) Expire(key string, ttl time.Duration) bool {
 	return do(t, key, func(u *unit) (bool, error) { return u.expire(key, ttl, 0) })
 }
 
+func (t *tx) Rename(from, to string) bool {
+	return t.ok(to) && do(t, from, func(u *unit) (bool, error) { return u.rename(from, to), nil })
+}
+
 func (t *tx) Get(key string) cache.Optional {
 	return do(t, key, func(u *unit) (cache.Optional, error) { return u.get(key) })
 }
