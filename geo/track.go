@@ -32,11 +32,15 @@ type Track struct {
 // it once its bucket has been flushed. An unknown driver's track is empty. An
 // error wraps the store's, or ErrTrackFormat.
 func LoadTrack(ctx context.Context, tracks persist.Tracks, driverID string, from, to int64) (Track, error) {
-	t := Track{DriverID: driverID, From: from, To: to}
 	rows, err := tracks.TrackRows(ctx, driverID, from, to)
 	if err != nil {
 		return Track{}, fmt.Errorf("track of %s: %w", driverID, err)
 	}
+	return TrackOf(driverID, from, to, rows)
+}
+
+// TrackOf is LoadTrack of rows that were read before, all of them the driver's.
+func TrackOf(driverID string, from, to int64, rows []persist.TrackRow) (t Track, err error) {
 	var list []TrackFix
 	for _, r := range rows {
 		if list, err = appendFixes(list, r); err != nil {
@@ -46,7 +50,7 @@ func LoadTrack(ctx context.Context, tracks persist.Tracks, driverID string, from
 	list = inOrder(list)
 	first := sort.Search(len(list), func(i int) bool { return list[i].TS >= from })
 	end := sort.Search(len(list), func(i int) bool { return list[i].TS > to })
-	t.Fixes = list[first:max(first, end)]
+	t = Track{DriverID: driverID, From: from, To: to, Fixes: list[first:max(first, end)]}
 	t.DistanceM = pathLength(t.Fixes)
 	return t, nil
 }

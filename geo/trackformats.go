@@ -32,8 +32,7 @@ func (t Track) MarshalJSON() ([]byte, error) {
 	out := trackJSON{DriverID: t.DriverID, From: t.From, To: t.To, DistanceM: t.DistanceM, Fixes: make([]trackFixJSON, len(t.Fixes))}
 	for i, f := range t.Fixes {
 		out.Fixes[i] = trackFixJSON{TS: f.TS, Lat: f.Lat, Lon: f.Lon}
-		if f.SpeedMPS >= 0 {
-			speed := roundSpeed(f.SpeedMPS)
+		if speed, ok := f.Speed(); ok {
 			out.Fixes[i].SpeedMPS = &speed
 		}
 	}
@@ -99,9 +98,13 @@ func (t Track) WriteGPX(w io.Writer) error {
 	return nil
 }
 
-// roundSpeed keeps the digits that were measured, which a conversion from
-// single to double precision would follow by noise.
-func roundSpeed(v float32) float64 {
-	r, _ := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'f', 2, 32), 64) // a number, since it was one
-	return r
+// Speed returns the speed as it was measured, in metres per second; ok is false
+// if it was not.
+func (f TrackFix) Speed() (mps float64, ok bool) {
+	if f.SpeedMPS < 0 {
+		return 0, false
+	}
+	// The digits of single precision, which a conversion would follow by noise.
+	mps, _ = strconv.ParseFloat(strconv.FormatFloat(float64(f.SpeedMPS), 'f', 2, 32), 64) // a number, since it was one
+	return mps, true
 }

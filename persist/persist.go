@@ -42,6 +42,7 @@ type Store interface {
 	Ledger
 	Orders
 	Catalogue
+	Archive
 
 	// Ping returns nil when the database answers.
 	Ping(ctx context.Context) error

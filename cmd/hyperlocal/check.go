@@ -63,13 +63,15 @@ are open for another 15 minutes. No server may run on this engine meanwhile.`,
 	return cmd
 }
 
-// stockFlags declares the settings of serve, so that one file serves both, and
-// shows those that say where the data is.
 func stockFlags(f *pflag.FlagSet) {
+	settingsFlags(f, "config", "data-dir", "engine", "store", "log-level", "log-format")
+}
+
+// settingsFlags declares the settings of serve, so that one file serves all, and
+// shows some: those that say where the data is.
+func settingsFlags(f *pflag.FlagSet, shown ...string) {
 	serveFlags(f)
-	f.VisitAll(func(flag *pflag.Flag) {
-		flag.Hidden = !slices.Contains([]string{"config", "data-dir", "engine", "store", "log-level", "log-format"}, flag.Name)
-	})
+	f.VisitAll(func(flag *pflag.Flag) { flag.Hidden = !slices.Contains(shown, flag.Name) })
 }
 
 // stockTools are what a command on stock works with.

@@ -13,6 +13,8 @@ import (
 const orderColumns = `status, version, store_id, customer_id, driver_id, reservation_id,
 	drop_lat, drop_lon, lines_json, created_ts_ms, updated_ts_ms`
 
+const eventColumns = `event_seq, event_ts_ms, event_status, event_driver_id, event_note`
+
 // PutOrder writes the order and its events in one batch, which is atomic: they
 // share a partition. The order's write timestamp is its Version, so whichever
 // write arrives last, the greatest Version stays.
@@ -50,30 +52,15 @@ func (s *Store) Order(ctx context.Context, id string) (o persist.Order, events [
 		if id == "" {
 			return persist.ErrNotFound
 		}
-		rows, err := collect(ctx, s, scanOrder,
-			`SELECT `+orderColumns+`, event_seq, event_ts_ms, event_status, event_driver_id, event_note
-			FROM orders WHERE order_id = ?`, id)
+		rows, err := collect(ctx, s, scanOrder, `SELECT order_id, `+orderColumns+`, `+eventColumns+` FROM orders WHERE order_id = ?`, id)
 		if err != nil {
 			return err
 		}
 		if len(rows) == 0 {
 			return persist.ErrNotFound
 		}
-		o = rows[0].order
-		o.ID = id
-		if err := json.Unmarshal(rows[0].lines, &o.Lines); err != nil {
-			return fmt.Errorf("lines of order %s: %w", id, err)
-		}
-		if len(o.Lines) == 0 {
-			o.Lines = nil
-		}
-		for _, row := range rows {
-			if row.seq != nil { // an order without events has one row, of nulls
-				row.event.OrderID, row.event.Seq = id, *row.seq
-				events = append(events, row.event)
-			}
-		}
-		return nil
+		o, events, err = assemble(rows)
+		return err
 	})
 	if err != nil {
 		return persist.Order{}, nil, err
@@ -89,9 +76,27 @@ type orderRow struct {
 	event persist.OrderEvent
 }
 
+// assemble makes an order of its rows.
+func assemble(rows []orderRow) (o persist.Order, events []persist.OrderEvent, err error) {
+	o = rows[0].order
+	if err := json.Unmarshal(rows[0].lines, &o.Lines); err != nil {
+		return o, nil, fmt.Errorf("lines of order %s: %w", o.ID, err)
+	}
+	if len(o.Lines) == 0 {
+		o.Lines = nil
+	}
+	for _, row := range rows {
+		if row.seq != nil { // an order without events has one row, of nulls
+			row.event.OrderID, row.event.Seq = o.ID, *row.seq
+			events = append(events, row.event)
+		}
+	}
+	return o, events, nil
+}
+
 func scanOrder(row gocql.Scanner, r *orderRow) error {
 	o, e := &r.order, &r.event
-	return row.Scan(&o.Status, &o.Version, &o.StoreID, &o.CustomerID, &o.DriverID, &o.ReservationID,
+	return row.Scan(&o.ID, &o.Status, &o.Version, &o.StoreID, &o.CustomerID, &o.DriverID, &o.ReservationID,
 		&o.DropLat, &o.DropLon, &r.lines, &o.CreatedTS, &o.UpdatedTS,
 		&r.seq, &e.TS, &e.Status, &e.DriverID, &e.Note)
 }

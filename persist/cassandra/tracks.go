@@ -166,10 +166,7 @@ func (s *Store) TrackRows(ctx context.Context, driverID string, from, to int64) 
 }
 
 func (s *Store) trackRows(ctx context.Context, driverID string, from, to int64) ([]persist.TrackRow, error) {
-	// A row's fixes are less than MaxBucketMS after its start. No bucket
-	// starts as far out as these limits.
-	const farOut = math.MaxInt64 / 4
-	earliest, latest := max(from, -farOut)-persist.MaxBucketMS, min(to, farOut)
+	earliest, latest := bucketStarts(from, to)
 	if driverID == "" || from > to {
 		return nil, nil
 	}
@@ -188,27 +185,30 @@ func (s *Store) trackRows(ctx context.Context, driverID string, from, to int64) 
 	if err != nil {
 		return nil, err
 	}
-	parts, err := each(ctx, slices.Concat(hours...), func(ctx context.Context, h driverHour) ([]persist.TrackRow, error) {
-		return collect(ctx, s, func(row gocql.Scanner, r *persist.TrackRow) error {
-			r.DriverID, r.Zone = driverID, h.zone
-			return row.Scan(&r.BucketStart, &r.Part, summary{r}, &r.Path, &r.Times, &r.Speeds)
-		}, `SELECT bucket_start_ms, part, `+trackColumns+` FROM tracks
-			WHERE zone = ? AND slice = ? AND hour_start_ms = ? AND driver_id = ? AND bucket_start_ms >= ? AND bucket_start_ms <= ?`,
-			h.zone, slice(driverID, trackSlices), h.hour, driverID, earliest, latest)
-	})
-	if err != nil {
+	rows, err := s.rowsOfAll(ctx, slices.Concat(hours...), from, to)
+	if len(rows) == 0 {
 		return nil, err
 	}
-	rows := slices.DeleteFunc(slices.Concat(parts...), func(r persist.TrackRow) bool {
-		return r.LastTS < from || r.FirstTS > to
-	})
-	slices.SortFunc(rows, func(a, b persist.TrackRow) int {
-		return cmp.Or(cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.Part, b.Part), cmp.Compare(a.Zone, b.Zone))
-	})
-	if len(rows) == 0 {
-		return nil, nil
-	}
 	return rows, nil
+}
+
+// bucketStarts returns when buckets start that hold fixes from from to to.
+func bucketStarts(from, to int64) (earliest, latest int64) {
+	// A row's fixes are less than MaxBucketMS after its start. No bucket
+	// starts as far out as these limits.
+	const farOut = math.MaxInt64 / 4
+	return max(from, -farOut) - persist.MaxBucketMS, min(to, farOut)
+}
+
+// rowsOf returns a driver's rows of an hour and zone whose buckets start from
+// earliest to latest.
+func (s *Store) rowsOf(ctx context.Context, h driverHour, earliest, latest int64) ([]persist.TrackRow, error) {
+	return collect(ctx, s, func(row gocql.Scanner, r *persist.TrackRow) error {
+		r.DriverID, r.Zone = h.driver, h.zone
+		return row.Scan(&r.BucketStart, &r.Part, summary{r}, &r.Path, &r.Times, &r.Speeds)
+	}, `SELECT bucket_start_ms, part, `+trackColumns+` FROM tracks
+		WHERE zone = ? AND slice = ? AND hour_start_ms = ? AND driver_id = ? AND bucket_start_ms >= ? AND bucket_start_ms <= ?`,
+		h.zone, slice(h.driver, trackSlices), h.hour, h.driver, earliest, latest)
 }
 
 // trackDays returns the days from first to last, each by its start; if they

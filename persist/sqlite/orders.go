@@ -56,7 +56,7 @@ const (
 // Order reads the order and its events as of one moment.
 func (s *Store) Order(ctx context.Context, id string) (o persist.Order, events []persist.OrderEvent, err error) {
 	err = s.read(ctx, "order", func(tx *sql.Tx) error {
-		if o, err = scanOrder(tx.QueryRowContext(ctx, selectOrder, id)); err != nil {
+		if err := scanOrder(tx.QueryRowContext(ctx, selectOrder, id), &o); err != nil {
 			return err
 		}
 		events, err = collect(ctx, tx, scanEvent, selectEvents, id)
@@ -68,18 +68,18 @@ func (s *Store) Order(ctx context.Context, id string) (o persist.Order, events [
 	return o, events, nil
 }
 
-func scanOrder(row *sql.Row) (o persist.Order, err error) {
+func scanOrder(row interface{ Scan(...any) error }, o *persist.Order) error {
 	var lines []byte
-	err = row.Scan(&o.ID, &o.Status, &o.Version, &o.StoreID, &o.CustomerID, &o.DriverID, &o.ReservationID,
+	err := row.Scan(&o.ID, &o.Status, &o.Version, &o.StoreID, &o.CustomerID, &o.DriverID, &o.ReservationID,
 		&o.DropLat, &o.DropLon, &lines, &o.CreatedTS, &o.UpdatedTS)
 	if errors.Is(err, sql.ErrNoRows) {
-		return o, persist.ErrNotFound
+		return persist.ErrNotFound
 	}
 	if err != nil {
-		return o, err
+		return err
 	}
 	o.Lines, err = list[persist.Line](lines)
-	return o, err
+	return err
 }
 
 func scanEvent(rows *sql.Rows, e *persist.OrderEvent) error {

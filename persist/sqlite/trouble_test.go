@@ -112,7 +112,8 @@ func TestTranslate(t *testing.T) {
 // TestQueriesUseKeys wants each query to seek and none to scan a table.
 func TestQueriesUseKeys(t *testing.T) {
 	s, _ := openTrouble(t, Options{})
-	for _, query := range []string{selectTracks, selectMovements, selectOrder, selectEvents, selectProducts} {
+	for _, query := range []string{selectTracks, selectMovements, selectOrder, selectEvents, selectProducts,
+		selectLastDriver, selectNextBucket, selectLastBucket, selectOrders, selectEventsOf} {
 		plan := explain(t, s, query)
 		require.Contains(t, plan, "SEARCH ", query)
 		require.NotRegexp(t, `SCAN (tracks|movements|orders|order_events|products)`, plan, query)

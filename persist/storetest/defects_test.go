@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -28,6 +29,9 @@ var defects = map[string]func(*memory) persist.Store{
 	"takes every row":                    func(s *memory) persist.Store { return takesAll{s} },
 	"calls a cancelled call an outage":   func(s *memory) persist.Store { return outageOnCancel{s} },
 	"writes the good rows of a bad call": func(s *memory) persist.Store { return halfCalls{s} },
+	"scans rows of one bucket apart":     func(s *memory) persist.Store { return scansRows{s} },
+	"scans tracks by their buckets":      func(s *memory) persist.Store { return scansBuckets{s} },
+	"wraps the error that ends a scan":   func(s *memory) persist.Store { return wrapsErrors{s} },
 }
 
 const defectName = "HYPERLOCAL_STORETEST_DEFECT"
@@ -178,4 +182,38 @@ func (s halfCalls) WriteTracks(ctx context.Context, rows []persist.TrackRow) err
 		}
 	}
 	return s.memory.WriteTracks(ctx, rows)
+}
+
+type scansRows struct{ *memory }
+
+func (s scansRows) ScanTracks(ctx context.Context, from, to int64, fn func([]persist.TrackRow, float64) error) error {
+	return s.memory.ScanTracks(ctx, from, to, func(rows []persist.TrackRow, done float64) error {
+		for i := range rows {
+			if err := fn(rows[i:i+1], done); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+type scansBuckets struct{ *memory }
+
+func (s scansBuckets) ScanTracks(ctx context.Context, from, to int64, fn func([]persist.TrackRow, float64) error) error {
+	return s.memory.ScanTracks(ctx, from, to, func(rows []persist.TrackRow, done float64) error {
+		rows = slices.DeleteFunc(rows, func(r persist.TrackRow) bool { return r.BucketStart < from })
+		if len(rows) == 0 {
+			return nil
+		}
+		return fn(rows, done)
+	})
+}
+
+type wrapsErrors struct{ *memory }
+
+func (s wrapsErrors) ScanOrders(ctx context.Context, fn func(persist.Order, []persist.OrderEvent) error) error {
+	if err := s.memory.ScanOrders(ctx, fn); err != nil {
+		return fmt.Errorf("scan orders: %w", err)
+	}
+	return nil
 }

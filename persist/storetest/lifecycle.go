@@ -25,7 +25,13 @@ func calls(ctx context.Context, s persist.Store) map[string]func() error {
 		"ProductsByID":    func() error { _, err := s.ProductsByID(ctx, []string{id}); return err },
 		"Products":        func() error { _, err := s.Products(ctx, id, 10); return err },
 		"PutDarkStores":   func() error { return s.PutDarkStores(ctx, []persist.DarkStore{{ID: id}}) },
-		"DarkStores":      func() error { _, err := s.DarkStores(ctx); return err },
+		"ScanTracks": func() error {
+			return s.ScanTracks(ctx, monday, monday+hour, func([]persist.TrackRow, float64) error { return nil })
+		},
+		"ScanOrders": func() error {
+			return s.ScanOrders(ctx, func(persist.Order, []persist.OrderEvent) error { return nil })
+		},
+		"DarkStores": func() error { _, err := s.DarkStores(ctx); return err },
 	}
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -143,4 +145,26 @@ func (s *memory) DarkStores(ctx context.Context) (ss []persist.DarkStore, err er
 			func(a, b persist.DarkStore) int { return cmp.Compare(a.ID, b.ID) })
 	})
 	return ss, err
+}
+
+func (s *memory) ScanTracks(ctx context.Context, from, to int64, fn func([]persist.TrackRow, float64) error) error {
+	var rows []persist.TrackRow
+	err := s.call(ctx, func() { rows = s.m.allTracks(from, to) })
+	if err == nil && len(rows) > 0 {
+		err = fn(rows, 0)
+	}
+	return err
+}
+
+func (s *memory) ScanOrders(ctx context.Context, fn func(persist.Order, []persist.OrderEvent) error) error {
+	var ids []string
+	err := s.call(ctx, func() { ids = slices.Sorted(maps.Keys(s.m.orders)) })
+	for i := 0; err == nil && i < len(ids); i++ {
+		var o persist.Order
+		var events []persist.OrderEvent
+		if o, events, err = s.Order(ctx, ids[i]); err == nil {
+			err = fn(o, events)
+		}
+	}
+	return err
 }

@@ -59,6 +59,14 @@ func (m *model) trackRows(driver string, from, to int64) []persist.TrackRow {
 	})
 }
 
+// allTracks returns all drivers' rows of a span, those of a driver together.
+func (m *model) allTracks(from, to int64) []persist.TrackRow {
+	return sorted(m.tracks, func(r persist.TrackRow) bool { return from <= to && r.FirstTS <= to && r.LastTS >= from },
+		func(a, b persist.TrackRow) int {
+			return cmp.Or(cmp.Compare(a.DriverID, b.DriverID), cmp.Compare(a.BucketStart, b.BucketStart))
+		})
+}
+
 func (m *model) appendMovements(ms []persist.Movement) {
 	for _, v := range ms {
 		addNew(m.movements, seqKey{v.StoreID, v.Seq}, v)

@@ -37,6 +37,7 @@ func Run(t *testing.T, open Open) {
 		{"Ledger", testLedger},
 		{"Orders", testOrders},
 		{"Catalogue", testCatalogue},
+		{"Archive", testArchive},
 		{"Refusals", testRefusals},
 		{"Lifecycle", testLifecycle},
 		{"Model", testModel},
