@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -26,22 +27,55 @@ type Ping struct {
 //
 // An error is about the body as a whole. It is ErrTooMany for more than max.
 func Decode(pings []Ping, body []byte, lines bool, max int) ([]Ping, error) {
-	before, broken := len(pings), 0
-	err := split(body, lines, func(element []byte) error {
-		if len(pings)-before == max {
-			return errTooMany
-		}
-		p := decodePing(element)
-		if p.Fault == noJSON {
-			broken++
-		}
-		pings = append(pings, p)
-		return nil
-	})
-	if n := len(pings) - before; err == nil && n > 0 && n == broken {
+	d := decoder{pings: pings, room: max}
+	err := split(body, lines, &d)
+	if n := len(d.pings) - len(pings); err == nil && n > 0 && n == d.broken {
 		err = errBroken // nothing to be seen in any element: the body is something else
 	}
-	return pings, err
+	return d.pings, err
+}
+
+// decoder is what Decode knows so far.
+type decoder struct {
+	pings  []Ping
+	room   int // for more of them
+	broken int // elements that are not even JSON
+	ids    strings.Builder
+}
+
+// next takes the ping at the start of rest if it is written as usual, and returns
+// where its comma or bracket is, or, outside of an array, the end of rest. It is 0 if
+// it takes none.
+func (d *decoder) next(rest []byte, inArray bool) int {
+	if d.room == 0 {
+		return 0
+	}
+	last := len(d.pings)
+	d.pings = append(d.pings, Ping{})
+	end := d.usual(rest, &d.pings[last])
+	if end > 0 {
+		end = blanks(rest, end)
+		if inArray == (end < len(rest)) && (!inArray || rest[end] == ',' || rest[end] == ']') {
+			d.room--
+			return end
+		}
+	}
+	d.pings = d.pings[:last]
+	return 0
+}
+
+// element takes any other element.
+func (d *decoder) element(element []byte) error {
+	if d.room == 0 {
+		return errTooMany
+	}
+	d.room--
+	p := decodePing(element)
+	if p.Fault == noJSON {
+		d.broken++
+	}
+	d.pings = append(d.pings, p)
+	return nil
 }
 
 // ErrTooMany is Decode's error for a body of more pings than allowed.

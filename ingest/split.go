@@ -14,39 +14,50 @@ var (
 	errTooMany  = errors.New("too many pings in one request")
 )
 
-// split calls each with every element of a body, in order. An array's elements
-// stand between its commas, whatever they are; in a body of lines every line
-// that is not blank is one; any other body is one element. lines says that the
-// client declared lines; without that a body that starts with an object is
-// taken for lines if something follows the object.
-func split(body []byte, lines bool, each func(element []byte) error) error {
+// split gives every element of a body to d. An array's elements stand between its
+// commas, whatever they are; in a body of lines every line that is not blank is one;
+// any other body is one element. lines says that the client declared lines; without
+// that a body that starts with an object is taken for lines if something follows the
+// object.
+func split(body []byte, lines bool, d *decoder) error {
 	body = bytes.TrimSpace(body)
 	switch {
 	case len(body) == 0:
 		return errEmpty
 	case lines:
-		return splitLines(body, each)
+		return splitLines(body, d)
 	case body[0] == '[':
-		return splitArray(body[1:], each)
+		return splitArray(body[1:], d)
 	case body[0] != '{':
 		return errNotPings
+	}
+	if d.next(body, false) > 0 {
+		return nil
 	}
 	end := elementEnd(body)
 	if end < 0 {
 		return errUnclosed
 	}
 	if end == len(body) {
-		return each(body)
+		return d.element(body)
 	}
-	return splitLines(body, each)
+	return splitLines(body, d)
 }
 
-func splitLines(body []byte, each func([]byte) error) error {
+// takeWhole gives d an element of which the end is known.
+func takeWhole(element []byte, d *decoder) error {
+	if d.next(element, false) > 0 {
+		return nil
+	}
+	return d.element(element)
+}
+
+func splitLines(body []byte, d *decoder) error {
 	for line := range bytes.Lines(body) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
-		if err := each(line); err != nil {
+		if err := takeWhole(line, d); err != nil {
 			return err
 		}
 	}
@@ -54,17 +65,20 @@ func splitLines(body []byte, each func([]byte) error) error {
 }
 
 // splitArray splits what follows the opening bracket.
-func splitArray(rest []byte, each func([]byte) error) error {
+func splitArray(rest []byte, d *decoder) error {
 	if rest = skipBlanks(rest); len(rest) > 0 && rest[0] == ']' {
 		return nothingAfter(rest[1:])
 	}
 	for {
-		end := elementEnd(rest)
-		if end < 0 || end == len(rest) {
-			return errUnclosed
-		}
-		if err := each(bytes.TrimSpace(rest[:end])); err != nil {
-			return err
+		rest = skipBlanks(rest)
+		end := d.next(rest, true)
+		if end == 0 {
+			if end = elementEnd(rest); end < 0 || end == len(rest) {
+				return errUnclosed
+			}
+			if err := d.element(bytes.TrimSpace(rest[:end])); err != nil {
+				return err
+			}
 		}
 		if rest[end] == ']' {
 			return nothingAfter(rest[end+1:])
