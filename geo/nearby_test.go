@@ -142,19 +142,26 @@ func names(ps []Position) (out []string) {
 
 func TestMovedSince(t *testing.T) {
 	b := newBed(t)
-	record(t, b.Fleet, "aaaa", at("a", westLon, base), at("b", westLon, base+10), at("c", westLon, base+10), at("d", westLon, base+20))
-	moved, next, err := b.MovedSince(t.Context(), "west", base+1, 1)
-	require.NoError(t, err)
-	require.Equal(t, []string{"b", "c"}, names(moved), "those of one millisecond are not split")
-	moved, next, err = b.MovedSince(t.Context(), "west", next, 1)
-	require.NoError(t, err)
-	require.Equal(t, []string{"d"}, names(moved))
-	moved, same, err := b.MovedSince(t.Context(), "west", next, 1)
-	require.NoError(t, err)
-	require.Empty(t, moved)
-	require.Equal(t, next, same)
-	record(t, b.Fleet, "a", at("a", westLon, base+30))
-	moved, _, err = b.MovedSince(t.Context(), "west", next, 0)
-	require.NoError(t, err)
-	require.Equal(t, []string{"a"}, names(moved))
+	start := base / seenEvery * seenEvery // of what seen tells apart
+	b.clock.advance(time.Minute)
+	record(t, b.Fleet, "aaaa", at("a", westLon, start), at("b", westLon, start+10), at("c", westLon, start+10), at("d", westLon, start+20))
+	var got [][]string
+	pages := func(since int64, limit int) [][]string {
+		got = nil
+		for cursor := int64(0); ; {
+			moved, next, err := b.MovedSince(t.Context(), "west", since, cursor, limit)
+			require.NoError(t, err)
+			got = append(got, names(moved))
+			if cursor = next; cursor == 0 {
+				return got
+			}
+		}
+	}
+	require.Equal(t, [][]string{{"a"}, {"b", "c"}, {"d"}, nil}, pages(start, 1), "those of one millisecond are not split")
+	require.Equal(t, [][]string{{"d"}}, pages(start+20, 0))
+	require.Equal(t, [][]string{nil}, pages(start+21, 0))
+	record(t, b.Fleet, "a", at("a", westLon, start+3000))
+	require.Equal(t, [][]string{{"a"}}, pages(start+3000, 0), "though seen does not know yet")
+	record(t, b.Fleet, "a", at("a", westLon, start+seenEvery))
+	require.Equal(t, []string{"a"}, slices.Concat(pages(start+seenEvery, 1)...))
 }

@@ -1,10 +1,12 @@
 package geo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -100,44 +102,43 @@ func (f *Fleet) Positions(ctx context.Context, ids []string) ([]Position, error)
 	return out, nil
 }
 
-// InZone returns at most limit live drivers of a zone, newest fix first.
+// InZone returns at most limit live drivers of a zone, newest fix first. Of more than
+// limit, the newest are chosen to within seenEvery.
 func (f *Fleet) InZone(ctx context.Context, zone string, limit int) ([]Position, error) {
 	k := newZoneKeys(zone)
 	now := f.nowMS()
 	members, err := f.engine.ZRangeByScore(ctx, k.seen, cache.ScoreRange{
-		Min: float64(now - f.staleAfter.Milliseconds()), Max: math.Inf(1), Reverse: true, Limit: limit,
+		Min: float64(now - f.staleAfter.Milliseconds() - seenEvery), Max: math.Inf(1), Reverse: true, Limit: limit,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("drivers of zone %s: %w", zone, err)
 	}
-	return f.ofMembers(ctx, k, members, now)
+	live, err := f.ofMembers(ctx, k, members, now)
+	live = slices.DeleteFunc(live, func(p Position) bool { return p.Stale })
+	slices.SortStableFunc(live, func(a, b Position) int { return cmp.Compare(b.TS, a.TS) })
+	return live, err
 }
 
-// MovedSince returns drivers of a zone whose newest fix is of sinceMS or later,
-// by event time, oldest first, and where to go on: pass next as sinceMS of the
-// following call. At most about limit are returned; those of one millisecond
-// are never split.
+// MovedSince returns drivers of a zone whose newest fix is of sinceMS or later, by
+// event time, in pages: of about limit drivers each, or without a bound if limit is 0.
+// The first page is that of cursor 0, and next is the following one's; it is 0 behind
+// the last. A driver who moves meanwhile may be there twice.
 //
-// A fix that was under way for long may come with a time before next. Whoever
-// wants those too asks from a little before next and drops, by driver, what is
-// not newer than what it has.
-func (f *Fleet) MovedSince(ctx context.Context, zone string, sinceMS int64, limit int) (moved []Position, next int64, err error) {
+// A fix may have been under way for long. Whoever wants those too asks from some time
+// ago, and drops, by driver, what is not newer than what it has.
+func (f *Fleet) MovedSince(ctx context.Context, zone string, sinceMS, cursor int64, limit int) (moved []Position, next int64, err error) {
 	k := newZoneKeys(zone)
-	members, err := f.engine.ZRangeByScore(ctx, k.seen, cache.ScoreRange{Min: float64(sinceMS), Max: math.Inf(1), Limit: limit})
+	from := max(cursor, sinceMS-seenEvery)
+	members, err := f.engine.ZRangeByScore(ctx, k.seen, cache.ScoreRange{Min: float64(from), Max: math.Inf(1), Limit: limit})
 	if err == nil && limit > 0 && len(members) == limit {
 		members, err = f.completeTies(ctx, k.seen, members)
+		next = int64(members[len(members)-1].Score) + 1
 	}
 	if err != nil {
-		return nil, sinceMS, fmt.Errorf("moved in zone %s: %w", zone, err)
-	}
-	if len(members) == 0 {
-		return nil, sinceMS, nil
+		return nil, 0, fmt.Errorf("moved in zone %s: %w", zone, err)
 	}
 	moved, err = f.ofMembers(ctx, k, members, f.nowMS())
-	if err != nil {
-		return nil, sinceMS, err
-	}
-	return moved, int64(members[len(members)-1].Score) + 1, nil
+	return slices.DeleteFunc(moved, func(p Position) bool { return p.TS < sinceMS }), next, err
 }
 
 // completeTies replaces the members of the last score by all that have it.

@@ -104,7 +104,7 @@ local function noise(a, b)
 end
 
 local verdicts = {}
-local newests, places, times, movers = {}, {}, {}, {}
+local newests, places, times, due, movers = {}, {}, {}, {}, {}
 local lasts = hmget(last, drivers)
 for i, driver in ipairs(drivers) do
   local data = ARGV[2 * i + 2]
@@ -116,6 +116,7 @@ for i, driver in ipairs(drivers) do
     ts, lat, lon = struct.unpack('>I8i4i4', old)
     acc = struct.unpack('>I2', old, 19)
   end
+  local before = ts
   local p = #data % 33 + 1
   if p > 1 then
     known = true
@@ -178,7 +179,11 @@ for i, driver in ipairs(drivers) do
     newests[2 * m + 2] = string.sub(data, newest, newest + 22) .. (settled and '' or '\0')
     -- Written out here, since Redis does it in twice the time.
     places[2 * m + 1], places[2 * m + 2] = string.format('%d', score), driver
-    times[2 * m + 1], times[2 * m + 2] = string.format('%d', ts), driver
+    local time = string.format('%d', ts)
+    times[2 * m + 1], times[2 * m + 2] = time, driver
+    if math.floor(ts / 15000) ~= math.floor(math.max(before, 0) / 15000) then
+      due[#due + 1], due[#due + 2] = time, driver
+    end
   end
 end
 
@@ -199,9 +204,12 @@ for n = 0, #parts do
 end
 if #movers > 0 then
   put('HSET', last, newests)
-  put('ZADD', zone, places)
-  if put('ZADD', seen, times) > 0 then
-    put('ZREM', gone, movers) -- whoever was seen all the time is not among the gone
+  -- In seen a driver is moved once in 15 s, as is everybody if one has come to the
+  -- zone: who is in zone must be in seen.
+  if put('ZADD', zone, places) > 0 then
+    due = times
+    put('ZREM', gone, movers) -- whoever was there all the time is not among the gone
   end
+  put('ZADD', seen, due)
 end
 return table.concat(verdicts)

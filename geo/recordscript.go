@@ -26,6 +26,9 @@ const (
 	// a second of the default bucket.
 	maxBucketFixes = 1200
 
+	// seenEvery is how much newer than in seen a driver's newest fix may be, ms.
+	seenEvery = 15_000
+
 	recordFixedKeys = 5
 	recordFixedArgs = 2
 )
@@ -59,6 +62,7 @@ type recording struct {
 
 	places []cache.Member // scores of those who moved
 	times  []cache.Member
+	due    []cache.Member // those of times that seen is behind of
 }
 
 // bucketPart is the call's drivers' part of one bucket.
@@ -83,16 +87,26 @@ func recordTwin(tx cache.Tx, keys, args []string) cache.Value {
 		r.judgeAll(i)
 	}
 	if len(r.places) > 0 {
-		r.tx.ZAddAll(keys[0], r.places)
-		if r.tx.ZAddAll(keys[1], r.times) > 0 {
-			for _, m := range r.times { // whoever was seen all the time is not among the gone
-				r.tx.ZRem(keys[3], m.Name)
-			}
-		}
+		r.writePresent()
 	}
 	verdicts := string(r.verdicts)
 	r.reset()
 	return cache.String(verdicts)
+}
+
+// writePresent writes who is where. In seen a driver is moved once in seenEvery, as
+// is everybody if one has come to the zone: who is in zone must be in seen.
+func (r *recording) writePresent() {
+	due := r.due
+	if r.tx.ZAddAll(r.keys[0], r.places) > 0 {
+		due = r.times
+		for _, m := range r.times { // whoever was there all the time is not among the gone
+			r.tx.ZRem(r.keys[3], m.Name)
+		}
+	}
+	if len(due) > 0 {
+		r.tx.ZAddAll(r.keys[1], due)
+	}
 }
 
 // maxKeptFixes bounds the working memory that waits for the next run.
@@ -107,6 +121,7 @@ func (r *recording) reset() {
 	clear(r.sent)
 	clear(r.places)
 	clear(r.times)
+	clear(r.due)
 	for i := range r.buckets {
 		b := &r.buckets[i]
 		clear(b.names)
@@ -114,7 +129,7 @@ func (r *recording) reset() {
 	}
 	*r = recording{
 		drivers: r.drivers[:0], sent: r.sent[:0], buckets: r.buckets[:0],
-		verdicts: r.verdicts[:0], places: r.places[:0], times: r.times[:0],
+		verdicts: r.verdicts[:0], places: r.places[:0], times: r.times[:0], due: r.due[:0],
 	}
 	recordings.Put(r)
 }
@@ -163,8 +178,10 @@ func (r *recording) judgeAll(driver int) {
 	old, prev := r.last.Get(driver), place{ts: -1, accuracy: unknown16}
 	settled := len(old.Str) == fixSize
 	known, entered := settled, false
+	before := int64(0)
 	if old.OK {
 		prev = placeOf(old.Str)
+		before = prev.ts
 	}
 	data := wireFixes(r.sent[driver])
 	if len(data) < len(r.sent[driver]) {
@@ -199,6 +216,9 @@ func (r *recording) judgeAll(driver int) {
 	name := r.drivers[driver]
 	r.places = append(r.places, cache.Member{Name: name, Score: float64(be64(newest[fixSize:]))})
 	r.times = append(r.times, cache.Member{Name: name, Score: float64(prev.ts)})
+	if prev.ts/seenEvery != before/seenEvery {
+		r.due = append(r.due, r.times[len(r.times)-1])
+	}
 }
 
 // judge compares a fix with the one before it, and puts it into its bucket if it

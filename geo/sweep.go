@@ -31,15 +31,24 @@ func sweepTwin(tx cache.Tx, keys, args []string) cache.Value {
 		n, _ := strconv.ParseInt(args[i], 10, 64) // our own digits
 		return float64(n)
 	}
-	limit := int(number(3))
-	stale := tx.ZRangeByScore(seen, cache.ScoreRange{Min: math.Inf(-1), Max: number(0), Limit: limit})
-	for _, m := range stale {
+	limit, stale := int(number(3)), 0
+	behind := tx.ZRangeByScore(seen, cache.ScoreRange{Min: math.Inf(-1), Max: number(0), Limit: limit})
+	for _, m := range behind {
+		newest := m.Score
+		if last := tx.HGet(last, m.Name).Str; present(last) {
+			newest = float64(be64(last))
+		}
+		if newest > number(0) {
+			tx.ZAdd(seen, m.Name, newest)
+			continue
+		}
 		tx.ZRem(zone, m.Name)
 		tx.ZRem(seen, m.Name)
-		tx.ZAdd(gone, m.Name, m.Score+number(2))
+		tx.ZAdd(gone, m.Name, newest+number(2))
+		stale++
 	}
 	old := tx.ZRangeByScore(gone, cache.ScoreRange{Min: math.Inf(-1), Max: number(1), Limit: limit})
-	reply := []cache.Value{cache.Int(int64(len(stale))), cache.Int(int64(len(old)))}
+	reply := []cache.Value{cache.Int(int64(stale)), cache.Int(int64(max(len(behind), len(old))))}
 	for _, m := range old {
 		if present(tx.HGet(last, m.Name).Str) {
 			reply = append(reply, cache.String(m.Name))
@@ -94,9 +103,8 @@ func (f *Fleet) sweepOnce(ctx context.Context, zones []*zoneKeys, now int64) (st
 		if len(r.Value.List) < 2 {
 			return stale, nil, fmt.Errorf("zone %s: the script's reply is too short", zones[i].id)
 		}
-		madeStale, forgotten := r.Value.List[0].Int, r.Value.List[1].Int
-		stale += int(madeStale)
-		if madeStale == sweepPage || forgotten == sweepPage {
+		stale += int(r.Value.List[0].Int)
+		if r.Value.List[1].Int == sweepPage {
 			more = append(more, zones[i])
 		}
 		if err := f.dropPointers(ctx, zones[i], r.Value.List[2:]); err != nil {

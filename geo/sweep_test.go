@@ -46,6 +46,33 @@ func TestStaleDriversLeave(t *testing.T) {
 	require.Zero(t, n)
 }
 
+// seen may be behind the newest fix: the sweep looks before it takes a driver out, and
+// brings seen up to date.
+func TestSweepOfAFreshDriver(t *testing.T) {
+	b := newBed(t)
+	start := base / seenEvery * seenEvery
+	b.clock.advance(time.Duration(start+seenEvery-base) * time.Millisecond)
+	record(t, b.Fleet, "a", at("d", westLon, start))
+	record(t, b.Fleet, "a", at("d", westLon, start+seenEvery-1))
+	seen := func() float64 {
+		score, _, err := b.engine.ZScore(t.Context(), newZoneKeys("west").seen, "d")
+		require.NoError(t, err)
+		return score
+	}
+	require.EqualValues(t, start, seen())
+	b.clock.advance(time.Minute - 1*time.Millisecond)
+	n, err := b.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, n)
+	require.EqualValues(t, start+seenEvery-1, seen())
+	requireInZones(t, b, "d", "west")
+	b.clock.advance(time.Millisecond)
+	n, err = b.Sweep(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	requireInZones(t, b, "d")
+}
+
 func TestForgottenDriversAndZones(t *testing.T) {
 	b := newBed(t)
 	record(t, b.Fleet, "aa", at("stays", westLon, base), at("leaves", westLon, base))

@@ -207,28 +207,28 @@ func (f *fakePositions) fail(err error) {
 	f.err = err
 }
 
-func (f *fakePositions) MovedSince(_ context.Context, zone string, sinceMS int64, limit int) ([]Position, int64, error) {
+func (f *fakePositions) MovedSince(_ context.Context, zone string, sinceMS, cursor int64, limit int) ([]Position, int64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked[zone]++
 	if f.err != nil {
-		return nil, sinceMS, f.err
+		return nil, 0, f.err
 	}
 	var out []Position
 	for _, p := range f.at {
-		if p.Zone == zone && p.TS >= sinceMS {
+		if p.Zone == zone && p.TS >= max(sinceMS, cursor) {
 			out = append(out, p)
 		}
 	}
 	slices.SortFunc(out, func(a, b Position) int { return cmp.Compare(a.TS, b.TS) })
-	if len(out) == 0 {
-		return nil, sinceMS, nil
-	}
 	n := min(limit, len(out))
-	for n < len(out) && out[n].TS == out[n-1].TS {
+	for n > 0 && n < len(out) && out[n].TS == out[n-1].TS {
 		n++
 	}
-	return out[:n], out[n-1].TS + 1, nil
+	if n == len(out) {
+		return out, 0, nil
+	}
+	return out[:n], out[n].TS, nil
 }
 
 func (f *fakePositions) Positions(_ context.Context, ids []string) ([]Position, error) {

@@ -50,9 +50,10 @@ func final(status string) bool { return status == "delivered" || status == "canc
 // Positions is where drivers are asked for.
 type Positions interface {
 	// MovedSince returns the drivers of a zone whose newest fix was taken at
-	// sinceMS (ms since 1970) or later, oldest first, about limit of them at
-	// most; next is what to ask from to get the others.
-	MovedSince(ctx context.Context, zone string, sinceMS int64, limit int) (moved []Position, next int64, err error)
+	// sinceMS (ms since 1970) or later, in pages of at most about limit. The first
+	// page is that of cursor 0, and next is the following one's; it is 0 behind the
+	// last.
+	MovedSince(ctx context.Context, zone string, sinceMS, cursor int64, limit int) (moved []Position, next int64, err error)
 	// Positions returns the newest fixes of drivers, in any order. Unknown
 	// drivers are left out.
 	Positions(ctx context.Context, driverIDs []string) ([]Position, error)

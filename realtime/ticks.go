@@ -68,17 +68,16 @@ func (h *Hub) tickZone(ctx context.Context, t *topic) error {
 	if sweep {
 		since = stale
 	}
-	for range maxPages {
-		moved, next, err := h.positions.MovedSince(ctx, t.id, since, pageSize)
+	for page, cursor := 0, int64(0); page < maxPages; page++ {
+		moved, next, err := h.positions.MovedSince(ctx, t.id, since, cursor, pageSize)
 		if err != nil {
 			return err
 		}
 		t.merge(moved)
-		// Drivers that leave while they are asked for make a page shorter.
-		if len(moved) < pageSize/2 || next <= since {
+		if next == 0 {
 			break
 		}
-		since = next
+		cursor = next
 	}
 	if sweep {
 		t.zone.swept = now

@@ -13,8 +13,8 @@ import (
 // livePositions lets the hub ask the fleet.
 type livePositions struct{ fleet *geo.Fleet }
 
-func (l livePositions) MovedSince(ctx context.Context, zone string, sinceMS int64, limit int) ([]realtime.Position, int64, error) {
-	ps, next, err := l.fleet.MovedSince(ctx, zone, sinceMS, limit)
+func (l livePositions) MovedSince(ctx context.Context, zone string, sinceMS, cursor int64, limit int) ([]realtime.Position, int64, error) {
+	ps, next, err := l.fleet.MovedSince(ctx, zone, sinceMS, cursor, limit)
 	return livePositionsOf(ps), next, err
 }
 

@@ -133,13 +133,13 @@ func (c *city) position(i int) realtime.Position {
 	}
 }
 
-func (c *city) MovedSince(_ context.Context, zone string, sinceMS int64, _ int) (moved []realtime.Position, next int64, err error) {
+func (c *city) MovedSince(_ context.Context, zone string, sinceMS, _ int64, _ int) (moved []realtime.Position, next int64, err error) {
 	for i := range c.drivers {
 		if p := c.position(i); p.Zone == zone && p.TS >= sinceMS {
 			moved = append(moved, p)
 		}
 	}
-	return moved, sinceMS, nil
+	return moved, 0, nil
 }
 
 func (c *city) Positions(_ context.Context, ids []string) ([]realtime.Position, error) {
