@@ -31,8 +31,8 @@ func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, sealed []cache.
 				return err
 			}
 		}
-		for driver, packed := range drivers {
-			row, ok := summarize(k.id, driver, start, part, packed)
+		for _, driver := range sortedKeys(drivers) { // as databases keep them: neighbours lie on one page
+			row, ok := summarize(k.id, driver, start, part, drivers[driver])
 			if !ok {
 				continue
 			}

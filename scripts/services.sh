@@ -213,6 +213,7 @@ chromium_path() {
 missing_packages() {
 	command -v redis-server >/dev/null && command -v redis-cli >/dev/null || echo redis-server
 	chromium_path >/dev/null || echo chromium
+	command -v sqlite3 >/dev/null || echo sqlite3
 	java_17 >/dev/null || echo openjdk-17-jre-headless
 	command -v mvn >/dev/null || echo maven
 	{ valkey_path >/dev/null && redis_py_is_there; } || python3 -m pip --version >/dev/null 2>&1 || echo python3-pip
@@ -399,6 +400,7 @@ write_env() {
 		export HYPERLOCAL_TEST_JAVA=$(java_17)
 		export HYPERLOCAL_TEST_CHROMIUM=$(chromium_path)
 		export HYPERLOCAL_TEST_REDIS_PY=$dir/redis-py
+		export HYPERLOCAL_TEST_SQLITE3=$(command -v sqlite3)
 		export HYPERLOCAL_TEST_REQUIRE=1
 	ENV
 }

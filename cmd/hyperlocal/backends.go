@@ -69,7 +69,11 @@ func openStore(ctx context.Context, c config) (persist.Store, error) {
 		}
 		return s, nil
 	case scheme == "cassandra":
-		s, err := cassandra.Open(ctx, c.Store, cassandra.Options{})
+		options := cassandra.Options{Retention: c.TrackRetention}
+		if c.TrackRetention == 0 {
+			options.Retention = cassandra.KeepForever
+		}
+		s, err := cassandra.Open(ctx, c.Store, options)
 		if err != nil {
 			return nil, fmt.Errorf("--store: %w", err)
 		}

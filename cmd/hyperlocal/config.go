@@ -41,6 +41,7 @@ type config struct {
 	FlushEvery       time.Duration `koanf:"flush-every"`
 	FlushWaiting     string        `koanf:"flush-waiting"`
 	SpillLimit       string        `koanf:"spill-limit"`
+	TrackRetention   time.Duration `koanf:"track-retention"`
 	DrainRows        int           `koanf:"drain-rows"`
 	LiveTick         time.Duration `koanf:"live-tick"`
 	AllowedOrigins   []string      `koanf:"allowed-origins"`
@@ -83,6 +84,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("flush-waiting", "64MiB", "let buckets of at most this `size` wait in the engine while the database does not answer; the others go to files in the data folder")
 	f.String("spill-limit", "4GiB", "let those files take at most this `size`; what exceeds it waits in the engine, too")
 	f.Int("drain-rows", 10_000, "when the database is back, write so many rows per second of what waited, beside what is due")
+	f.Duration("track-retention", 30*24*time.Hour, "remove drivers' tracks from the database when they are older than this; 0 keeps them for ever")
 	f.Duration("live-tick", 500*time.Millisecond, "push positions to followers this often")
 	f.StringSlice("allowed-origins", nil, "web `origins` besides the server's own that may open a WebSocket, as https://app.example.com")
 	f.Duration("shutdown-timeout", 20*time.Second, "give requests and flushes so long to finish when stopping")
@@ -189,6 +191,9 @@ func (c config) check() error {
 		if d.value < d.min || d.value > d.max {
 			return fmt.Errorf("--%s %v: must be between %v and %v", d.flag, d.value, d.min, d.max)
 		}
+	}
+	if c.TrackRetention != 0 && (c.TrackRetention < time.Hour || c.TrackRetention > maxRetention) {
+		return fmt.Errorf("--track-retention %v: must be 0, or between %v and %v", c.TrackRetention, time.Hour, maxRetention)
 	}
 	if !(c.MaxSpeed >= 1 && c.MaxSpeed <= 1000) {
 		return fmt.Errorf("--max-speed %v: must be between 1 and 1000", c.MaxSpeed)

@@ -62,6 +62,7 @@ func newMetrics(p *parts) *prometheus.Registry {
 	counter("flush_spilled_rows_total", "Rows that went through spill files.", func() int64 { return p.flusher.Stats().Spilled })
 	counter("flush_set_aside_rows_total", "Rows that the database refused; see refused/tracks.jsonl in the data folder.",
 		func() int64 { return p.flusher.Stats().SetAside })
+	counter("tracks_pruned_rows_total", "Track rows removed because they were older than --track-retention; Cassandra removes its own.", p.pruner.rows.Load)
 	counter("movements_drained_total", "Stock movements written to the ledger.", func() int64 { return p.inventory.Stats().Drained })
 	counter("reservations_expired_total", "Reservations given back because their time was up.", func() int64 { return p.inventory.Stats().Expired })
 	gauge("movements_lag_seconds", "Age of the oldest stock movement that waits for the ledger.",

@@ -40,6 +40,7 @@ type parts struct {
 	zones     *geo.Zones
 	fleet     *geo.Fleet
 	flusher   *geo.Flusher
+	pruner    *pruner
 	spill     *spill.Queue // nil if another server has it
 	ingest    *ingest.Handler
 	streams   *ingest.Streams
@@ -69,6 +70,7 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 		return nil, errors.Join(err, p.close())
 	}
 	p.flusher = geo.NewFlusher(p.fleet, p.store, flush)
+	p.pruner = &pruner{store: p.store, retention: c.TrackRetention, now: time.Now, log: log}
 	room, err := c.pingsWaiting()
 	if err != nil {
 		return nil, errors.Join(err, p.close())
@@ -101,6 +103,7 @@ func (p *parts) start() {
 	for _, run := range []func(){
 		func() { p.waiting.Run(ctx) },
 		func() { p.flusher.Run(ctx) },
+		func() { p.pruner.run(ctx) },
 		p.alone(ctx, "sweep", func(ctx context.Context) { p.fleet.RunSweeper(ctx, sweepEvery) }),
 		p.alone(ctx, "expire", func(ctx context.Context) { p.inventory.RunExpirer(ctx, expireEvery) }),
 		p.alone(ctx, "drain-stock", func(ctx context.Context) { p.inventory.RunDrainer(ctx, drainEvery) }),

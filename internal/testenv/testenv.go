@@ -32,6 +32,9 @@ func Chromium(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_CHROMIUM") 
 // RedisPy returns the folder that Python finds redis-py in.
 func RedisPy(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_REDIS_PY") }
 
+// SQLite3 returns the path of the sqlite3 command.
+func SQLite3(t testing.TB) string { return need(t, "HYPERLOCAL_TEST_SQLITE3") }
+
 // Soak returns how often a test is to do what it does n times in an ordinary run:
 // under `make soak`, which sets HYPERLOCAL_TEST_SOAK, so many times as often.
 func Soak(t testing.TB, n int) int {

@@ -9,22 +9,25 @@ import (
 	"hyperlocal/persist"
 )
 
-// pieceKeys is how many drivers of a bucket, or orders, a piece of a scan has.
+// pieceKeys is how many drivers of a bucket and zone, or orders, a piece of a scan has.
 const pieceKeys = 500
 
 const (
-	// A bucket has rows of drivers beyond a name, up to the last of so many.
+	// The rows of a bucket and zone beyond a driver, up to the last of so many.
 	selectBucket = `SELECT ` + trackColumns + ` FROM tracks
-		WHERE bucket_start_ms = :start AND driver_id > :after AND driver_id <= :last AND last_ts_ms >= :from AND first_ts_ms <= :to
-		ORDER BY driver_id, part, zone`
+		WHERE bucket_start_ms = :start AND zone = :zone AND driver_id > :after AND driver_id <= :last
+		AND last_ts_ms >= :from AND first_ts_ms <= :to
+		ORDER BY driver_id, part`
 	selectLastDriver = `SELECT max(driver_id) FROM (SELECT DISTINCT driver_id FROM tracks
-		WHERE bucket_start_ms = ? AND driver_id > ? ORDER BY driver_id LIMIT ?)`
+		WHERE bucket_start_ms = ? AND zone = ? AND driver_id > ? ORDER BY driver_id LIMIT ?)`
+	selectNextZone   = `SELECT min(zone) FROM tracks WHERE bucket_start_ms = ? AND zone > ?`
+	selectFirstZone  = `SELECT min(zone) FROM tracks WHERE bucket_start_ms = ?`
 	selectNextBucket = `SELECT min(bucket_start_ms) FROM tracks WHERE bucket_start_ms > ?`
 	selectLastBucket = `SELECT max(bucket_start_ms) FROM tracks WHERE bucket_start_ms <= ?`
 )
 
-// ScanTracks steps from bucket to bucket. Each piece is read by itself: one long
-// read would keep the log from being put away all the while.
+// ScanTracks steps from bucket to bucket, and in each from zone to zone. Each piece is
+// read by itself: one long read would keep the log from being put away all the while.
 func (s *Store) ScanTracks(ctx context.Context, from, to int64, fn func([]persist.TrackRow, float64) error) error {
 	if from > to {
 		return nil
@@ -34,19 +37,18 @@ func (s *Store) ScanTracks(ctx context.Context, from, to int64, fn func([]persis
 	first, last, err := s.bucketsBetween(ctx, before, to)
 	for start := first; err == nil && start.Valid && start.Int64 <= to; start, err = s.bucketAfter(ctx, start.Int64) {
 		done := float64(start.Int64-first.Int64) / float64(max(last.Int64-first.Int64, 1))
-		for after := ""; ; {
-			rows, reached, err := s.pieceOfBucket(ctx, start.Int64, after, from, to)
+		for p := (piece{start: start.Int64, from: from, to: to}); ; {
+			rows, more, err := s.next(ctx, &p)
 			if err != nil {
 				return err
 			}
-			if reached == "" {
-				break
-			}
-			after = reached
 			if len(rows) > 0 {
 				if err := fn(rows, done); err != nil {
 					return err
 				}
+			}
+			if !more {
+				break
 			}
 		}
 	}
@@ -70,20 +72,38 @@ func (s *Store) bucketAfter(ctx context.Context, start int64) (next sql.NullInt6
 	return next, err
 }
 
-// pieceOfBucket returns the rows of the next drivers of a bucket, and the last of
-// these drivers; "" if there are no more.
-func (s *Store) pieceOfBucket(ctx context.Context, start int64, after string, from, to int64) (rows []persist.TrackRow, reached string, err error) {
+// piece is how far a scan of a bucket is.
+type piece struct {
+	start    int64
+	zone     sql.NullString // null before the first
+	driver   string         // the last that was read, of the zone; empty if that is done
+	from, to int64
+}
+
+// next returns the rows of the next drivers of a bucket. more says that there may be
+// others behind them.
+func (s *Store) next(ctx context.Context, p *piece) (rows []persist.TrackRow, more bool, err error) {
 	err = s.read(ctx, "scan tracks", func(tx *sql.Tx) error {
-		var driver sql.NullString
-		if err := tx.QueryRowContext(ctx, selectLastDriver, start, after, pieceKeys).Scan(&driver); err != nil {
+		if p.driver == "" {
+			query, args := selectFirstZone, []any{p.start}
+			if p.zone.Valid {
+				query, args = selectNextZone, append(args, p.zone.String)
+			}
+			if err := tx.QueryRowContext(ctx, query, args...).Scan(&p.zone); err != nil || !p.zone.Valid {
+				return err
+			}
+		}
+		more = true
+		var last sql.NullString
+		if err := tx.QueryRowContext(ctx, selectLastDriver, p.start, p.zone.String, p.driver, pieceKeys).Scan(&last); err != nil {
 			return err
 		}
-		reached = driver.String
-		rows, err = collect(ctx, tx, scanTrack, selectBucket, sql.Named("start", start),
-			sql.Named("after", after), sql.Named("last", reached), sql.Named("from", from), sql.Named("to", to))
+		rows, err = collect(ctx, tx, scanTrack, selectBucket, sql.Named("start", p.start), sql.Named("zone", p.zone.String),
+			sql.Named("after", p.driver), sql.Named("last", last.String), sql.Named("from", p.from), sql.Named("to", p.to))
+		p.driver = last.String
 		return err
 	})
-	return rows, reached, err
+	return rows, more, err
 }
 
 const (

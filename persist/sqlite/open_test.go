@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hyperlocal/internal/testenv"
 	"hyperlocal/persist"
 	"hyperlocal/persist/sqlite"
 )
@@ -99,10 +100,7 @@ func TestOpenRefuses(t *testing.T) {
 // TestReadableBySQLite3 is for the people who open the file by hand, while the
 // server has it open.
 func TestReadableBySQLite3(t *testing.T) {
-	shell, err := exec.LookPath("sqlite3")
-	if err != nil {
-		t.Skip("sqlite3 is not installed")
-	}
+	shell := testenv.SQLite3(t)
 	path := filepath.Join(t.TempDir(), "record.db")
 	s := open(t, path)
 	fillForViews(t, s)

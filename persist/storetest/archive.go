@@ -23,8 +23,8 @@ func scanned(t *testing.T, s persist.Store, from, to int64) []persist.TrackRow {
 	t.Helper()
 	var all []persist.TrackRow
 	type group struct {
-		driver string
-		bucket int64
+		driver, zone string
+		bucket       int64
 	}
 	ended := map[group]bool{}
 	before := 0.0
@@ -32,17 +32,33 @@ func scanned(t *testing.T, s persist.Store, from, to int64) []persist.TrackRow {
 		require.NotEmpty(t, rows)
 		require.True(t, before <= done && done <= 1, "%v after %v", done, before)
 		before = done
-		for i, r := range rows {
-			g := group{r.DriverID, r.BucketStart}
-			require.False(t, ended[g], "the rows of %v are apart", g)
-			if i == len(rows)-1 || g != (group{rows[i+1].DriverID, rows[i+1].BucketStart}) {
-				ended[g] = true
-			}
+		drivers := slices.Compact(mapped(rows, func(r persist.TrackRow) string { return r.DriverID }))
+		require.Len(t, drivers, len(distinct(drivers)), "the rows of a driver are apart")
+		groups := distinct(mapped(rows, func(r persist.TrackRow) group { return group{r.DriverID, r.Zone, r.BucketStart} }))
+		for g := range groups {
+			require.False(t, ended[g], "the rows of %v are in two pieces", g)
+			ended[g] = true
 		}
 		all = append(all, rows...)
 		return nil
 	}))
 	return all
+}
+
+func mapped[T, U any](list []T, fn func(T) U) []U {
+	out := make([]U, len(list))
+	for i, v := range list {
+		out[i] = fn(v)
+	}
+	return out
+}
+
+func distinct[T comparable](list []T) map[T]bool {
+	set := make(map[T]bool, len(list))
+	for _, v := range list {
+		set[v] = true
+	}
+	return set
 }
 
 func testArchive(t *testing.T, f *fixture) {
