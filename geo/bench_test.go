@@ -76,22 +76,6 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func BenchmarkLocate(b *testing.B) {
-	z := wards(b)
-	random := rand.New(rand.NewPCG(1, 1))
-	places := make([][2]float64, 4096)
-	for i := range places {
-		g := z.grid.bound
-		places[i] = [2]float64{g.south + random.Float64()*(g.north-g.south), g.west + random.Float64()*(g.east-g.west)}
-	}
-	i := 0
-	for b.Loop() {
-		p := places[i%len(places)]
-		z.index(p[0], p[1])
-		i++
-	}
-}
-
 func BenchmarkNearby(b *testing.B) {
 	f := NewFleet(enginetest.Memory(b), wards(b), FleetOptions{Now: func() time.Time { return time.UnixMilli(base) }})
 	random := rand.New(rand.NewPCG(1, 1))

@@ -92,7 +92,7 @@ func (f *Fleet) nowMS() int64 { return f.now().UnixMilli() }
 
 // keysAt returns the keys of the zone around a place.
 func (f *Fleet) keysAt(lat, lon float64) *zoneKeys {
-	if i := f.zones.index(lat, lon); i >= 0 {
+	if i := f.zones.grid.index(lat, lon); i >= 0 {
 		return f.areas[i]
 	}
 	cell := cellAt(lat, lon)

@@ -1,158 +1,190 @@
 package geo
 
 import (
-	"math"
-
-	"github.com/paulmach/orb"
-	"github.com/paulmach/orb/planar"
+	"fmt"
+	"slices"
 )
 
-// grid answers most questions for a zone without a polygon test: it divides
-// the areas' bounding box into equal squares, each of which is known to lie
-// outside all areas, inside one, or on a border. Only there the polygons are
-// asked, and only those that touch the square.
+// grid answers most questions for a zone without a polygon test. It divides the areas'
+// bounding box into equal squares, each of which is known to lie outside all areas,
+// inside one, or on a border; and those on a border again, down to leafSide. Only there
+// the polygons are asked. So it is fine where borders are, be it in one city or in a
+// hundred over a country, and small in between.
 type grid struct {
-	bound      box
-	stepLat    float64 // degrees
-	stepLon    float64
-	rows, cols int
-	// squares holds, row by row from the south-west, an index into areas, or
-	// outside, or firstBorder-i for borders[i].
+	bound         box
+	height, width float64 // degrees
+	// squares holds, for each divided square from the root on, row by row from the
+	// south-west: an index into areas, or outside, or a divided square, or a border.
 	squares []int32
-	borders [][]int32 // areas to test, in their order
-	areas   []orb.MultiPolygon
+	borders [][]int32 // areas to ask in this order; the last one may be ^area: it has the rest
+	areas   []area
+
+	known map[string]int32 // where borders are; only while the grid is made
 }
 
 const (
-	outside     = -1
-	firstBorder = -2
-	// gridSide is the number of squares along each side. Over a city of 40 km
-	// a square is 80 m wide, and one in ten is on a border of a ward.
-	gridSide = 512
-	// gridSlack, in squares, widens what a border touches, so that rounding
-	// can never leave a place on the wrong side of it.
-	gridSlack = 1e-6
+	outside = -1
+	// firstDivided-i is a square whose parts begin at squares[i*perSquare], and
+	// firstBorder-i is on borders[i].
+	firstDivided = -2
+	firstBorder  = -1 << 30
+
+	gridBits  = 3 // of each coordinate, at each level
+	gridSide  = 1 << gridBits
+	perSquare = gridSide * gridSide
+	maxLevels = 8
+
+	// leafSide is from which side on, in degrees, a square is not divided any more:
+	// some 100 m.
+	leafSide = 0.001
+	// maxDivided bounds the memory to 16 MiB. Squares are divided level by level, so
+	// that what there is of it goes to all borders alike.
+	maxDivided = 1 << 16
+
+	// slackPart of the whole widens each square when the grid is made, so that
+	// rounding can never leave a place on the wrong side of a border.
+	slackPart = 1e-12
 )
 
-func newGrid(areas []orb.MultiPolygon) grid {
-	bound := areas[0].Bound()
-	for _, a := range areas {
-		bound = bound.Union(a.Bound())
+// part is a square that is to be divided.
+type part struct {
+	at        int // among squares
+	box       box
+	level     int
+	claimants []claimant
+}
+
+// claimant is an area that has a square, or whose border passes through it.
+type claimant struct {
+	area  int32
+	edges []edge // those that may pass through the square; none if the area has all of it
+}
+
+func newGrid(areas []area) grid {
+	g := grid{bound: areas[0][0].box, areas: areas, known: map[string]int32{}}
+	everything := part{at: -1}
+	for i, a := range areas {
+		for j := range a {
+			g.bound = g.bound.union(a[j].box)
+		}
+		everything.claimants = append(everything.claimants, claimant{int32(i), a.all()})
 	}
-	g := grid{
-		bound: box{bound.Min.Lat(), bound.Min.Lon(), bound.Max.Lat(), bound.Max.Lon()},
-		rows:  gridSide, cols: gridSide,
-		areas: areas,
+	// A degenerate bound (a line) still needs a size.
+	g.height = max(g.bound.north-g.bound.south, 1e-9)
+	g.width = max(g.bound.east-g.bound.west, 1e-9)
+	everything.box = g.bound
+	for queue := []part{everything}; len(queue) > 0; queue = queue[1:] {
+		queue = g.divide(&queue[0], queue)
 	}
-	// A degenerate bound (a line) still needs a step.
-	g.stepLat = max(bound.Max.Lat()-bound.Min.Lat(), 1e-9) / gridSide
-	g.stepLon = max(bound.Max.Lon()-bound.Min.Lon(), 1e-9) / gridSide
-	g.squares = make([]int32, g.rows*g.cols)
-	for i := range g.squares {
-		g.squares[i] = outside
-	}
-	// From the last area to the first, so that what is written last wins.
-	touched := make([]bool, len(g.squares))
-	for i := len(areas) - 1; i >= 0; i-- {
-		g.add(int32(i), touched)
-	}
+	g.known, g.squares = nil, slices.Clip(g.squares)
 	return g
 }
 
-// add lays an area over those after it in the file. touched is scratch, all
-// false before and after.
-func (g *grid) add(area int32, touched []bool) {
-	var marked []int
-	for _, polygon := range g.areas[area] {
-		for _, ring := range polygon {
-			for k := 1; k < len(ring); k++ {
-				marked = g.trace(ring[k-1], ring[k], touched, marked)
-			}
-		}
-	}
-	b := g.areas[area].Bound()
-	r0, r1 := g.row(b.Min.Lat()), g.row(b.Max.Lat())
-	c0, c1 := g.col(b.Min.Lon()), g.col(b.Max.Lon())
-	for r := r0; r <= r1; r++ {
-		g.fill(area, r, c0, c1, touched)
-	}
-	for _, s := range marked {
-		touched[s] = false
-		g.squares[s] = g.border(area, g.squares[s])
-	}
+func (b box) union(o box) box {
+	return box{min(b.south, o.south), min(b.west, o.west), max(b.north, o.north), max(b.east, o.east)}
 }
 
-// fill gives an area those squares of a part of a row that lie inside it. No
-// edge passes through them, so a whole run of them is where one's centre is.
-func (g *grid) fill(area int32, row, first, last int, touched []bool) {
-	inside, known := false, false
-	for c := first; c <= last; c++ {
-		s := row*g.cols + c
-		if touched[s] {
-			known = false
+// divide makes the parts of a square, and appends those that are to be divided, too.
+func (g *grid) divide(p *part, queue []part) []part {
+	if p.at >= 0 && (len(g.squares) >= maxDivided*perSquare || p.level >= maxLevels ||
+		max(p.box.north-p.box.south, p.box.east-p.box.west) <= leafSide) {
+		g.squares[p.at] = g.border(p.claimants)
+		return queue
+	}
+	first := len(g.squares)
+	if p.at >= 0 {
+		g.squares[p.at] = firstDivided - int32(first/perSquare)
+	}
+	g.squares = append(g.squares, make([]int32, perSquare)...)
+	for i := range perSquare {
+		b := g.partOf(p, i)
+		switch claimants := g.claim(p.claimants, &b); {
+		case len(claimants) == 0:
+			g.squares[first+i] = outside
+		case len(claimants[0].edges) == 0:
+			g.squares[first+i] = claimants[0].area
+		default:
+			queue = append(queue, part{first + i, b, p.level + 1, claimants})
+		}
+	}
+	return queue
+}
+
+func (g *grid) partOf(p *part, i int) box {
+	side := 1 / float64(int(1)<<(gridBits*(p.level+1)))
+	height, width := g.height*side, g.width*side
+	south := p.box.south + float64(i/gridSide)*height
+	west := p.box.west + float64(i%gridSide)*width
+	return box{south, west, south + height, west + width}
+}
+
+// claim returns which of the claimants of a square have one of its parts, in their
+// order, up to one that has all of it.
+func (g *grid) claim(claimants []claimant, b *box) (out []claimant) {
+	wide := box{b.south - g.height*slackPart, b.west - g.width*slackPart, b.north + g.height*slackPart, b.east + g.width*slackPart}
+	for _, c := range claimants {
+		var edges []edge
+		for i := range c.edges {
+			if c.edges[i].touches(&wide) {
+				edges = append(edges, c.edges[i])
+			}
+		}
+		if len(edges) > 0 {
+			out = append(out, claimant{c.area, edges})
 			continue
 		}
-		if !known {
-			inside, known = planar.MultiPolygonContains(g.areas[area], g.centre(row, c)), true
-		}
-		if inside {
-			g.squares[s] = area
+		// No edge passes through it: it is where its centre is.
+		if len(c.edges) == 0 || g.areas[c.area].contains((b.south+b.north)/2, (b.west+b.east)/2) {
+			return append(out, claimant{area: c.area})
 		}
 	}
+	return out
 }
 
-// border makes a square on the area's border out of what it was before.
-func (g *grid) border(area, before int32) int32 {
-	candidates := []int32{area}
-	switch {
-	case before >= 0:
-		candidates = append(candidates, before)
-	case before <= firstBorder:
-		candidates = append(candidates, g.borders[firstBorder-before]...)
+func (g *grid) border(claimants []claimant) int32 {
+	list := make([]int32, len(claimants))
+	for i, c := range claimants {
+		if list[i] = c.area; len(c.edges) == 0 {
+			list[i] = ^c.area
+		}
 	}
-	g.borders = append(g.borders, candidates)
-	return firstBorder - int32(len(g.borders)-1)
+	key := fmt.Sprint(list) // most borders have many squares
+	i, ok := g.known[key]
+	if !ok {
+		i = int32(len(g.borders))
+		g.known[key] = i
+		g.borders = append(g.borders, list)
+	}
+	return firstBorder - i
 }
 
-// trace marks the squares that a segment may pass through: row by row, from
-// where it enters the row to where it leaves it.
-func (g *grid) trace(p, q orb.Point, touched []bool, marked []int) []int {
-	// In units of squares from the south-west corner.
-	x0, y0 := (p.Lon()-g.bound.west)/g.stepLon, (p.Lat()-g.bound.south)/g.stepLat
-	x1, y1 := (q.Lon()-g.bound.west)/g.stepLon, (q.Lat()-g.bound.south)/g.stepLat
-	if y0 > y1 {
-		x0, y0, x1, y1 = x1, y1, x0, y0
+// index returns which area a place is in, or outside.
+func (g *grid) index(lat, lon float64) int {
+	// NaN fails every comparison, so ask for what is inside.
+	if !(len(g.areas) > 0 && lat >= g.bound.south && lat <= g.bound.north && lon >= g.bound.west && lon <= g.bound.east) {
+		return outside
 	}
-	for r := clampIndex(y0-gridSlack, g.rows); r <= clampIndex(y1+gridSlack, g.rows); r++ {
-		a, b := x0, x1
-		if y1 > y0 {
-			low, high := max(y0, float64(r)-gridSlack), min(y1, float64(r+1)+gridSlack)
-			a = x0 + (x1-x0)*(low-y0)/(y1-y0)
-			b = x0 + (x1-x0)*(high-y0)/(y1-y0)
+	const bits = gridBits * maxLevels
+	row := uint32(clampIndex((lat-g.bound.south)/g.height*(1<<bits), 1<<bits))
+	col := uint32(clampIndex((lon-g.bound.west)/g.width*(1<<bits), 1<<bits))
+	s := int32(firstDivided)
+	for shift := bits - gridBits; s <= firstDivided && s > firstBorder; shift -= gridBits {
+		at := row >> shift % gridSide * gridSide
+		at += col >> shift % gridSide
+		s = g.squares[uint32(firstDivided-s)*perSquare+at]
+	}
+	if s >= outside {
+		return int(s)
+	}
+	for _, i := range g.borders[firstBorder-s] {
+		if i < 0 {
+			return int(^i)
 		}
-		if a > b {
-			a, b = b, a
-		}
-		for c := clampIndex(a-gridSlack, g.cols); c <= clampIndex(b+gridSlack, g.cols); c++ {
-			if s := r*g.cols + c; !touched[s] {
-				touched[s] = true
-				marked = append(marked, s)
-			}
+		if g.areas[i].contains(lat, lon) {
+			return int(i)
 		}
 	}
-	return marked
-}
-
-func clampIndex(v float64, n int) int { return max(0, min(int(math.Floor(v)), n-1)) }
-
-func (g *grid) row(lat float64) int { return clampIndex((lat-g.bound.south)/g.stepLat, g.rows) }
-func (g *grid) col(lon float64) int { return clampIndex((lon-g.bound.west)/g.stepLon, g.cols) }
-
-func (g *grid) centre(row, col int) orb.Point {
-	return orb.Point{
-		g.bound.west + (float64(col)+0.5)*g.stepLon,
-		g.bound.south + (float64(row)+0.5)*g.stepLat,
-	}
+	return outside
 }
 
 // covers reports whether a box lies inside areas altogether.
@@ -160,31 +192,32 @@ func (g *grid) covers(b box) bool {
 	if len(g.areas) == 0 || b.south < g.bound.south || b.north > g.bound.north || b.west < g.bound.west || b.east > g.bound.east {
 		return false
 	}
-	for r := g.row(b.south); r <= g.row(b.north); r++ {
-		for c := g.col(b.west); c <= g.col(b.east); c++ {
-			if g.squares[r*g.cols+c] < 0 {
-				return false
-			}
+	return g.coversPart(part{box: g.bound}, 0, b)
+}
+
+// coversPart reports whether areas have all of a divided square that is in a box.
+func (g *grid) coversPart(p part, divided int32, b box) bool {
+	for i := range perSquare {
+		within := g.partOf(&p, i)
+		if within.north < b.south || within.south > b.north || within.east < b.west || within.west > b.east {
+			continue
+		}
+		s := g.squares[int(divided)*perSquare+i]
+		if s == outside || s <= firstBorder {
+			return false
+		}
+		if s <= firstDivided && !g.coversPart(part{box: within, level: p.level + 1}, firstDivided-s, b) {
+			return false
 		}
 	}
 	return true
 }
 
-// index returns which area a place is in, or -1.
-func (z *Zones) index(lat, lon float64) int {
-	g := &z.grid
-	// NaN fails every comparison, so ask for what is inside.
-	if !(len(g.areas) > 0 && lat >= g.bound.south && lat <= g.bound.north && lon >= g.bound.west && lon <= g.bound.east) {
-		return outside
+// bytes is about what the grid takes.
+func (g *grid) bytes() int {
+	n := 4 * len(g.squares)
+	for _, b := range g.borders {
+		n += 24 + 4*len(b)
 	}
-	s := g.squares[g.row(lat)*g.cols+g.col(lon)]
-	if s >= outside {
-		return int(s)
-	}
-	for _, area := range g.borders[firstBorder-s] {
-		if planar.MultiPolygonContains(g.areas[area], orb.Point{lon, lat}) {
-			return int(area)
-		}
-	}
-	return outside
+	return n
 }

@@ -94,7 +94,11 @@ func LoadZones(r io.Reader) (*Zones, error) {
 	if z.source, err = z.encode(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrZones, err)
 	}
-	z.grid = newGrid(z.areas)
+	areas := make([]area, len(z.areas))
+	for i, m := range z.areas {
+		areas[i] = newArea(m)
+	}
+	z.grid = newGrid(areas)
 	return z, nil
 }
 
@@ -251,7 +255,7 @@ func (z *Zones) GeoJSON() []byte { return z.source }
 // Locate returns the zone of a place in WGS 84 degrees: a zone of the file, or
 // "cell_" and the geohash of five characters.
 func (z *Zones) Locate(lat, lon float64) string {
-	if i := z.index(lat, lon); i >= 0 {
+	if i := z.grid.index(lat, lon); i >= 0 {
 		return z.zones[i].ID
 	}
 	return cellZone(cellAt(lat, lon))
