@@ -73,7 +73,7 @@ func (o *Orders) step(order persist.Order, events []persist.OrderEvent, req Adva
 		switch {
 		case driverChanges:
 			return order, none, conflict("driver_id", "the order is %s already, with %s", from, driverOrNone(order.DriverID))
-		case !slices.ContainsFunc(events, func(e persist.OrderEvent) bool { return e.Seq == order.Version && e.Note == req.Note }):
+		case !slices.ContainsFunc(events, func(e persist.OrderEvent) bool { return e.Status == order.Status && e.Note == req.Note }):
 			return order, none, conflict("note", "the order is %s already, with another note", from)
 		}
 		return order, none, nil

@@ -118,6 +118,9 @@ func (o *Orders) drainOrder(ctx context.Context, mark cache.Member, s state) err
 					return err
 				}
 			}
+			if _, err := o.engine.ZRem(ctx, keyCarried, mark.Name); err != nil {
+				return err
+			}
 		}
 	}
 	call := forgetCall(keyChanged, mark)

@@ -15,7 +15,8 @@
 // Each step is an event, numbered 1, 2, 3, … within its order, and is written
 // in one atomic step with the order's new state and a publication on
 // [Channel]. A publication may be missed, the events may not:
-// [Orders.Events] returns them from any number on.
+// [Orders.Events] returns them from any number on. What the driver does between
+// two steps is an event, too, once each: see [Milestone].
 //
 // # The durable record
 //
@@ -114,6 +115,7 @@ func (o *Orders) Stats() Stats {
 const (
 	keyChanged = "orders:changed" // sorted set: order → when a step was last begun, ms
 	keyDrained = "orders:drained" // when Drain last wrote, ms
+	keyCarried = "orders:carried" // sorted set: order with a driver → when a step was last begun, ms
 )
 
 func keyOrder(id string) string  { return "order:{" + id + "}" }        // hash
@@ -127,7 +129,8 @@ func KeyPrefixes() []string { return []string{"order:{", "order_events:{", "orde
 //
 //	{"order_id":"56789","seq":4,"ts":1700000000000,"status":"picked_up","driver_id":"d7","note":"…"}
 //
-// driver_id and note are absent if there is none.
+// driver_id and note are absent if there is none. The status of a milestone is
+// its name.
 func Channel(orderID string) string { return "order_updates:{" + orderID + "}" }
 
 // writeTimeout bounds a step of an order, from its mark in the outbox to its

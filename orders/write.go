@@ -25,6 +25,11 @@ func (o *Orders) write(ctx context.Context, before int64, order persist.Order, e
 	if _, err := o.engine.ZAdd(ctx, keyChanged, cache.Member{Name: order.ID, Score: float64(o.nowMS())}); err != nil {
 		return false, fmt.Errorf("note order %s as changed: %w", order.ID, err)
 	}
+	if order.DriverID != "" {
+		if _, err := o.engine.ZAdd(ctx, keyCarried, cache.Member{Name: order.ID, Score: float64(o.nowMS())}); err != nil {
+			return false, fmt.Errorf("note order %s as carried: %w", order.ID, err)
+		}
+	}
 	message, err := json.Marshal(publication{
 		OrderID: order.ID, Seq: event.Seq, TS: event.TS,
 		Status: event.Status, DriverID: event.DriverID, Note: event.Note,

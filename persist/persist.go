@@ -134,7 +134,8 @@ type Order struct {
 	UpdatedTS     int64
 }
 
-// OrderEvent is one step of an order. OrderID and Seq are its key.
+// OrderEvent is one step of an order, or a milestone on the way to the next: then
+// its Status is the milestone's name. OrderID and Seq are its key.
 type OrderEvent struct {
 	OrderID  string
 	Seq      int64 // 1, 2, 3, … within an order, without gaps

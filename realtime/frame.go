@@ -11,6 +11,7 @@ import (
 // The types of frames.
 const (
 	typeStatus      = "status"       // an order's event; the id is its number
+	typeMilestone   = "milestone"    // an order's event that leaves its status as it is; the id is its number
 	typePosition    = "position"     // one driver moved
 	typePositions   = "positions"    // drivers of a zone moved
 	typeStock       = "stock"        // products of a store changed
@@ -71,12 +72,26 @@ func newFrame(topic []byte, kind, id string, data []byte) *frame {
 	return &frame{kind: kind, id: id, body: b, data: b[start:end:end]}
 }
 
-// statusFrame is the same whether the event came as a publication or was read.
-func (t *topic) statusFrame(e Event) *frame {
+// eventFrame is the same whether the event came as a publication or was read.
+func (t *topic) eventFrame(e Event) *frame {
 	e.OrderID = t.id
-	f := newFrame(t.quoted, typeStatus, strconv.FormatInt(e.Seq, 10), mustJSON(e))
+	id := strconv.FormatInt(e.Seq, 10)
+	if milestone(e.Status) {
+		return newFrame(t.quoted, typeMilestone, id, mustJSON(milestoneData{e.OrderID, e.Seq, e.Status, e.TS, e.DriverID}))
+	}
+	f := newFrame(t.quoted, typeStatus, id, mustJSON(e))
 	f.final = final(e.Status)
 	return f
+}
+
+// milestoneData is the data of a milestone: it has no status, so that nobody
+// takes it for one.
+type milestoneData struct {
+	OrderID   string `json:"order_id"`
+	Seq       int64  `json:"seq"`
+	Milestone string `json:"milestone"`
+	TS        int64  `json:"ts"`
+	DriverID  string `json:"driver_id,omitempty"`
 }
 
 // orderFrame tells an order's present state; since is where events go on.

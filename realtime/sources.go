@@ -31,14 +31,14 @@ type Order struct {
 	StoreID  string `json:"store_id,omitempty"`
 }
 
-// Event is one status of an order. Its JSON is the payload of the channel
-// order_updates:{O} and the data of a status frame; other members of a payload
-// are ignored.
+// Event is one status of an order, or a milestone between two. Its JSON is the
+// payload of the channel order_updates:{O} and the data of a status frame; other
+// members of a payload are ignored.
 type Event struct {
 	OrderID  string `json:"order_id"`
 	Seq      int64  `json:"seq"` // 1, 2, … per order
-	Status   string `json:"status"`
-	TS       int64  `json:"ts"` // ms since 1970
+	Status   string `json:"status"` // or the milestone's name
+	TS       int64  `json:"ts"`     // ms since 1970
 	DriverID string `json:"driver_id,omitempty"`
 	Note     string `json:"note,omitempty"`
 }
@@ -46,6 +46,10 @@ type Event struct {
 // final reports whether no status follows this one. Then the driver is another
 // customer's business: positions end.
 func final(status string) bool { return status == "delivered" || status == "cancelled" }
+
+// milestone reports whether an event's status is a milestone: the order's status
+// stays what it was before.
+func milestone(status string) bool { return status == "arrived_at_store" || status == "near_customer" }
 
 // Positions is where drivers are asked for.
 type Positions interface {

@@ -63,7 +63,7 @@ func (h *Hub) tryJoin(s *subscription, o Order, since int64, run []Event) (int64
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, e := range run {
-		s.client.push(t.statusFrame(e))
+		s.client.push(t.eventFrame(e))
 		since = e.Seq
 	}
 	if since < t.order.seq {
@@ -116,7 +116,7 @@ func (t *topic) advance(events []Event) {
 		}
 		t.order.seq = e.Seq
 		t.assign(e.DriverID, e.Status)
-		f := t.statusFrame(e)
+		f := t.eventFrame(e)
 		for s := range t.subs {
 			if e.Seq > s.seen {
 				s.seen = e.Seq

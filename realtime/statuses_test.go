@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -294,5 +295,27 @@ func TestFollowerTooFarBehindIsClosed(t *testing.T) {
 		_, _, c := slow.cl.out.take()
 		require.Equal(t, &closeSlow, c)
 		require.EqualValues(t, 1, r.hub.Stats().ClosedSlow)
+	})
+}
+
+// A milestone moves the replay on like a status, but does not look like one.
+func TestMilestones(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, r *rig) {
+		r.step("1", "accepted", "d7")
+		f := r.newFan(t)
+		f.send(`{"subscribe":["order:1"]}`)
+		f.one(typeSubscribed)
+		e := r.step("1", "arrived_at_store", "d7")
+		m := f.one(typeMilestone)
+		require.Equal(t, "2", m.ID)
+		require.JSONEq(t, fmt.Sprintf(`{"order_id":"1","seq":2,"milestone":"arrived_at_store","ts":%d,"driver_id":"d7"}`, e.TS), string(m.Data))
+		r.step("1", "picked_up", "d7")
+		f.one(typeStatus)
+
+		late := r.newFan(t)
+		late.send(`{"subscribe":["order:1"],"since":{"order:1":"1"}}`)
+		ms := late.messages()
+		require.Len(t, ms, 3)
+		require.Equal(t, []string{typeSubscribed, typeMilestone, typeStatus}, []string{ms[0].Type, ms[1].Type, ms[2].Type})
 	})
 }

@@ -79,7 +79,7 @@ func (s *server) order(ctx context.Context, o persist.Order, events []persist.Or
 		Events: make([]api.OrderEvent, len(events)),
 	}
 	for i, e := range events {
-		out.Events[i] = api.OrderEvent{Seq: e.Seq, TS: e.TS, Status: api.OrderStatus(e.Status), DriverID: e.DriverID, Note: e.Note}
+		out.Events[i] = api.OrderEvent{Seq: e.Seq, TS: e.TS, Status: api.OrderEventStatus(e.Status), DriverID: e.DriverID, Note: e.Note}
 	}
 	if o.DriverID == "" {
 		return out, nil

@@ -61,33 +61,72 @@ func (e MovementRequestKind) Valid() bool {
 	}
 }
 
+// Defines values for OrderEventStatus.
+const (
+	OrderEventStatusAccepted       OrderEventStatus = "accepted"
+	OrderEventStatusArrivedAtStore OrderEventStatus = "arrived_at_store"
+	OrderEventStatusBeingPrepared  OrderEventStatus = "being_prepared"
+	OrderEventStatusCancelled      OrderEventStatus = "cancelled"
+	OrderEventStatusDelivered      OrderEventStatus = "delivered"
+	OrderEventStatusNearCustomer   OrderEventStatus = "near_customer"
+	OrderEventStatusOutForDelivery OrderEventStatus = "out_for_delivery"
+	OrderEventStatusPickedUp       OrderEventStatus = "picked_up"
+	OrderEventStatusPlaced         OrderEventStatus = "placed"
+)
+
+// Valid indicates whether the value is a known member of the OrderEventStatus enum.
+func (e OrderEventStatus) Valid() bool {
+	switch e {
+	case OrderEventStatusAccepted:
+		return true
+	case OrderEventStatusArrivedAtStore:
+		return true
+	case OrderEventStatusBeingPrepared:
+		return true
+	case OrderEventStatusCancelled:
+		return true
+	case OrderEventStatusDelivered:
+		return true
+	case OrderEventStatusNearCustomer:
+		return true
+	case OrderEventStatusOutForDelivery:
+		return true
+	case OrderEventStatusPickedUp:
+		return true
+	case OrderEventStatusPlaced:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for OrderStatus.
 const (
-	Accepted       OrderStatus = "accepted"
-	BeingPrepared  OrderStatus = "being_prepared"
-	Cancelled      OrderStatus = "cancelled"
-	Delivered      OrderStatus = "delivered"
-	OutForDelivery OrderStatus = "out_for_delivery"
-	PickedUp       OrderStatus = "picked_up"
-	Placed         OrderStatus = "placed"
+	OrderStatusAccepted       OrderStatus = "accepted"
+	OrderStatusBeingPrepared  OrderStatus = "being_prepared"
+	OrderStatusCancelled      OrderStatus = "cancelled"
+	OrderStatusDelivered      OrderStatus = "delivered"
+	OrderStatusOutForDelivery OrderStatus = "out_for_delivery"
+	OrderStatusPickedUp       OrderStatus = "picked_up"
+	OrderStatusPlaced         OrderStatus = "placed"
 )
 
 // Valid indicates whether the value is a known member of the OrderStatus enum.
 func (e OrderStatus) Valid() bool {
 	switch e {
-	case Accepted:
+	case OrderStatusAccepted:
 		return true
-	case BeingPrepared:
+	case OrderStatusBeingPrepared:
 		return true
-	case Cancelled:
+	case OrderStatusCancelled:
 		return true
-	case Delivered:
+	case OrderStatusDelivered:
 		return true
-	case OutForDelivery:
+	case OrderStatusOutForDelivery:
 		return true
-	case PickedUp:
+	case OrderStatusPickedUp:
 		return true
-	case Placed:
+	case OrderStatusPlaced:
 		return true
 	default:
 		return false
@@ -281,14 +320,23 @@ type Order struct {
 
 // OrderEvent defines model for OrderEvent.
 type OrderEvent struct {
-	DriverID string      `json:"driver_id,omitempty"`
-	Note     string      `json:"note,omitempty"`
-	Seq      int64       `json:"seq"`
-	Status   OrderStatus `json:"status"`
+	DriverID string `json:"driver_id,omitempty"`
+	Note     string `json:"note,omitempty"`
+	Seq      int64  `json:"seq"`
+
+	// Status The status that the order came to, or a milestone that its driver
+	// reached: `arrived_at_store` before the goods are picked up,
+	// `near_customer` after. A milestone leaves the order's status as it is.
+	Status OrderEventStatus `json:"status"`
 
 	// TS Milliseconds since 1970-01-01 UTC
 	TS TimeMS `json:"ts"`
 }
+
+// OrderEventStatus The status that the order came to, or a milestone that its driver
+// reached: `arrived_at_store` before the goods are picked up,
+// `near_customer` after. A milestone leaves the order's status as it is.
+type OrderEventStatus string
 
 // OrderID defines model for OrderID.
 type OrderID = string
