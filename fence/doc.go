@@ -20,8 +20,7 @@
 // fence's key; all others have none. One script takes a fence's fixes, moves the
 // states and appends the events to the fence's stream, in one atomic step. So a
 // driver's fixes may go to any server, and a crash loses or keeps a state
-// together with its event. A fix not newer than the state is passed over, and
-// repeating one is harmless.
+// together with its event. A fix not newer than the state is passed over.
 //
 // A server remembers whom it has seen within a fence, and asks the engine about
 // their next fixes, wherever they are. Whoever has left by fixes that another

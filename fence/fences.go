@@ -89,7 +89,8 @@ type Fences struct {
 	awaiting map[string][]*await // by driver
 	byOrder  map[string]*await
 
-	counting sync.Mutex // guards the states of awaits
+	reader   orderReader // of Load, then of Run
+	counting sync.Mutex  // guards the states of awaits
 	reached  chan *await
 
 	events    [3]atomic.Int64 // by place in Kinds
@@ -122,12 +123,14 @@ func New(engine cache.Engine, stores Stores, orders Orders, positions Positions,
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Fences{
+	f := &Fences{
 		engine: engine, durable: engine.Durable(cache.Always), stores: stores, orders: orders, positions: positions, opt: opt,
 		held: map[string]*held{}, storeAt: map[string]Place{}, visitors: map[string]*visitor{},
 		awaiting: map[string][]*await{}, byOrder: map[string]*await{},
 		reached: make(chan *await, maxReached),
 	}
+	f.reader.fences = f
+	return f
 }
 
 func (f *Fences) nowMS() int64 { return f.opt.Now().UnixMilli() }
@@ -144,18 +147,21 @@ func (f *Fences) Run(ctx context.Context) {
 		f.forgetVisitors()
 		return f.refreshStores(ctx)
 	})
-	orders := &orderReader{fences: f}
-	loop(refreshEvery, "reading orders for their fences", orders.read)
+	loop(refreshEvery, "reading orders for their fences", f.reader.read)
 	work.Go(func() { f.noteReached(ctx) })
 	work.Wait()
 }
 
-// Load reads the fences and stores before the first fix.
+// Load reads fences, stores and orders before the first fix. It is called before
+// Run.
 func (f *Fences) Load(ctx context.Context) error {
 	if err := f.refreshFences(ctx); err != nil {
 		return err
 	}
-	return f.refreshStores(ctx)
+	if err := f.refreshStores(ctx); err != nil {
+		return err
+	}
+	return f.reader.read(ctx)
 }
 
 // forgetVisitors forgets drivers who were not heard of for long: Sweep ends their

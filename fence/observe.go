@@ -27,7 +27,8 @@ func (f *Fences) Observe(ctx context.Context, n int, fix func(i int) (Fix, bool)
 // no sight.
 type sight struct {
 	visits  []visit
-	byFence map[*held]int // places in visits
+	byFence map[*held]int      // places in visits
+	entered map[string][]*held // fences that drivers may be about to enter by these fixes
 	awaited []awaitedFix
 }
 
@@ -51,7 +52,7 @@ func (f *Fences) look(n int, fix func(i int) (Fix, bool)) *sight {
 	var s *sight
 	need := func() *sight {
 		if s == nil {
-			s = &sight{byFence: map[*held]int{}}
+			s = newSight()
 		}
 		return s
 	}
@@ -69,32 +70,30 @@ func (f *Fences) look(n int, fix func(i int) (Fix, bool)) *sight {
 		if v := f.visitors[p.DriverID]; v != nil {
 			known = v.fences
 			v.seenTS.Store(now)
-			for _, h := range known {
-				if o, ok := h.shape.observe(&p); ok && !h.gone {
-					need().add(h, &p, o)
-				}
+		}
+		if s != nil && len(s.entered) > 0 {
+			known = append(slices.Clip(known), s.entered[p.DriverID]...)
+		}
+		for _, h := range known {
+			if o, ok := h.shape.observe(&p); ok && !h.gone {
+				need().add(h, &p, o)
 			}
 		}
 		f.index.around(p.Lat, p.Lon, func(h *held) {
 			if slices.Contains(known, h) {
 				return
 			}
-			if o, ok := h.shape.observe(&p); ok && (o.within(h.rules) || s.has(h)) {
+			if o, ok := h.shape.observe(&p); ok && o.within(h.rules) {
 				need().add(h, &p, o)
+				s.entered[p.DriverID] = append(s.entered[p.DriverID], h)
 			}
 		})
 	}
 	return s
 }
 
-// has tells whether an earlier fix was of the fence: then a later one of the same
-// driver may be the first to say otherwise.
-func (s *sight) has(h *held) bool {
-	if s == nil {
-		return false
-	}
-	_, ok := s.byFence[h]
-	return ok
+func newSight() *sight {
+	return &sight{byFence: map[*held]int{}, entered: map[string][]*held{}}
 }
 
 // of returns the part of a fence.

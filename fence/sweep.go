@@ -105,7 +105,7 @@ func (f *Fences) catchUp(ctx context.Context, drivers []string, left map[string]
 	for i := range fixes {
 		at[fixes[i].DriverID] = &fixes[i]
 	}
-	s := &sight{byFence: map[*held]int{}}
+	s := newSight()
 	now := f.nowMS()
 	f.mu.RLock()
 	for _, driver := range drivers {

@@ -74,9 +74,12 @@ func (c *client) subscribe(ctx context.Context, n topicName) *refusal {
 		return c.cannot(n, err)
 	}
 	s := &subscription{client: c, topic: t}
-	if t.kind == orderKind {
+	switch t.kind {
+	case orderKind:
 		err = c.hub.joinOrder(ctx, s, n.since)
-	} else {
+	case fenceKind:
+		joinFence(s)
+	default:
 		c.hub.joinState(s)
 	}
 	if err != nil {

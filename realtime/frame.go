@@ -12,6 +12,7 @@ import (
 const (
 	typeStatus      = "status"       // an order's event; the id is its number
 	typeMilestone   = "milestone"    // an order's event that leaves its status as it is; the id is its number
+	typeFence       = "fence"        // an event of a fence; the id is its number
 	typePosition    = "position"     // one driver moved
 	typePositions   = "positions"    // drivers of a zone moved
 	typeStock       = "stock"        // products of a store changed

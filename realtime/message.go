@@ -81,7 +81,7 @@ func parseTopics(member string, names []string, bad []topicRefusal) ([]topicName
 		k, id, ok := parseTopic(name)
 		switch {
 		case !ok:
-			bad = append(bad, topicRefusal{clip(name), *invalid(field, "must be order:, zone:, store: or driver: and an id")})
+			bad = append(bad, topicRefusal{clip(name), *invalid(field, "must be order:, zone:, store:, driver: or fence: and an id")})
 		case !seen[name]:
 			seen[name] = true
 			topics = append(topics, topicName{name, k, id, field, noSince})

@@ -67,7 +67,8 @@ func (h *Hub) receive(ctx context.Context, messages <-chan cache.Message) error 
 				return errEngineLost
 			case m.Lost:
 				h.tearAll()
-				h.stockLost()
+				h.newsLost(storeKind)
+				h.newsLost(fenceKind)
 			default:
 				h.publication(m)
 			}
@@ -84,6 +85,8 @@ func (h *Hub) publication(m cache.Message) {
 		h.hint(t, m.Payload)
 	} else if t := h.topicOf(m.Channel, storeChannel, storeKind); t != nil {
 		h.stock(t, m.Payload)
+	} else if t := h.topicOf(m.Channel, fenceChannel, fenceKind); t != nil {
+		h.fenceEvent(t, m.Payload)
 	}
 }
 

@@ -36,7 +36,7 @@ type Order struct {
 // members of a payload are ignored.
 type Event struct {
 	OrderID  string `json:"order_id"`
-	Seq      int64  `json:"seq"` // 1, 2, … per order
+	Seq      int64  `json:"seq"`    // 1, 2, … per order
 	Status   string `json:"status"` // or the milestone's name
 	TS       int64  `json:"ts"`     // ms since 1970
 	DriverID string `json:"driver_id,omitempty"`

@@ -28,10 +28,10 @@ func (h *Hub) stock(t *topic, payload string) {
 	t.changed()
 }
 
-// stockLost tells the followers of all stores that changes were missed. The hub
-// does not keep the stock: they read it again.
-func (h *Hub) stockLost() {
-	for _, t := range h.followed(storeKind) {
+// newsLost tells the followers of all stores, or of all fences, that something was
+// missed. The hub does not keep the stock, or events: they read it again.
+func (h *Hub) newsLost(k kind) {
+	for _, t := range h.followed(k) {
 		t.mu.Lock()
 		f := newFrame(t.quoted, typeHistoryGone, "", []byte("null"))
 		for s := range t.subs {

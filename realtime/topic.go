@@ -16,12 +16,14 @@ const (
 	zoneKind   kind = "zone"
 	storeKind  kind = "store"
 	driverKind kind = "driver"
+	fenceKind  kind = "fence"
 )
 
 // Channels of the engine; the topic's id is the hash tag.
 const (
 	orderChannel = "order_updates:"
 	storeChannel = "stock_updates:"
+	fenceChannel = "fence_events:"
 )
 
 // maxTopicID is the greatest length of what stands after the colon, in bytes.
@@ -31,7 +33,7 @@ const maxTopicID = 100
 func parseTopic(name string) (k kind, id string, ok bool) {
 	prefix, id, found := strings.Cut(name, ":")
 	switch k = kind(prefix); k {
-	case orderKind, zoneKind, storeKind, driverKind:
+	case orderKind, zoneKind, storeKind, driverKind, fenceKind:
 		return k, id, found && validID(id)
 	}
 	return "", "", false
@@ -103,6 +105,8 @@ func newTopic(name string, k kind, id string) *topic {
 	case storeKind:
 		t.channel = storeChannel + "{" + id + "}"
 		t.loaded = true // its state is read over HTTP; only changes come here
+	case fenceKind:
+		t.channel = fenceChannel + "{" + id + "}"
 	}
 	return t
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"hyperlocal/cache"
+	"hyperlocal/fence"
 	"hyperlocal/geo"
 	"hyperlocal/inventory"
 	"hyperlocal/orders"
@@ -33,6 +34,9 @@ var refusals = []struct {
 	{inventory.ErrBacklog, problem.Unavailable.WithDetail("too many stock movements wait for the database").RetryAfter(10 * time.Second)},
 	{orders.ErrNotFound, problem.NotFound.WithField("id", "there is no such order")},
 	{orders.ErrBacklog, problem.Unavailable.WithDetail("too many orders wait for the database").RetryAfter(10 * time.Second)},
+	{fence.ErrNotFound, problem.NotFound.WithField("id", "there is no such fence")},
+	{fence.ErrTooMany, problem.New(http.StatusConflict, "too-many-fences", "There are as many fences as there may be").
+		WithDetail("remove one first, or start the server with a greater --max-fences")},
 	{persist.ErrNotFound, problem.NotFound},
 	{cache.ErrUnavailable, problem.Unavailable.WithDetail("the engine does not answer")},
 	{cache.ErrNotDurable, problem.Unavailable.WithDetail("the engine could not make the write durable; it may have been done")},
@@ -73,6 +77,9 @@ func asProblem(err error) *problem.Problem {
 func fieldProblem(err error) *problem.Problem {
 	if e := (*geo.FieldError)(nil); errors.As(err, &e) {
 		return problem.Invalid.WithField(e.Field, e.Detail)
+	}
+	if e := (*fence.FieldError)(nil); errors.As(err, &e) {
+		return unprocessable.WithField(e.Field, e.Detail)
 	}
 	if e := (*inventory.FieldError)(nil); errors.As(err, &e) {
 		return unprocessable.WithField(e.Field, e.Detail)

@@ -50,6 +50,7 @@ type Options struct {
 	Inventory Inventory
 	Catalogue Catalogue
 	Orders    Orders
+	Fences    Fences
 
 	// Locations and Stream take pings; Live and OrderEvents push.
 	Locations   echo.HandlerFunc

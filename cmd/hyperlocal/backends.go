@@ -14,6 +14,7 @@ import (
 	"hyperlocal/cache"
 	"hyperlocal/cache/memory"
 	"hyperlocal/cache/redis"
+	"hyperlocal/fence"
 	"hyperlocal/geo"
 	"hyperlocal/inventory"
 	"hyperlocal/orders"
@@ -34,7 +35,7 @@ func openEngine(ctx context.Context, c config, log *slog.Logger) (cache.Engine, 
 		e, err := memory.Open(memory.Options{
 			Dir: engineDir(c.DataDir), Logger: log,
 			MaxMemory: limit, Policy: policy,
-			Keep: slices.Concat(geo.KeyPrefixes(), inventory.KeyPrefixes(), orders.KeyPrefixes()),
+			Keep: slices.Concat(geo.KeyPrefixes(), inventory.KeyPrefixes(), orders.KeyPrefixes(), fence.KeyPrefixes()),
 		})
 		if err != nil {
 			return nil, fmt.Errorf("--engine memory: %w", err)

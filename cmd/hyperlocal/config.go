@@ -16,6 +16,8 @@ import (
 	"github.com/knadh/koanf/v2"
 	"github.com/spf13/pflag"
 
+	"hyperlocal/fence"
+
 	"hyperlocal/geo"
 )
 
@@ -43,6 +45,9 @@ type config struct {
 	SpillLimit       string        `koanf:"spill-limit"`
 	TrackRetention   time.Duration `koanf:"track-retention"`
 	DrainRows        int           `koanf:"drain-rows"`
+	MaxFences        int           `koanf:"max-fences"`
+	StoreFence       float64       `koanf:"store-fence"`
+	CustomerFence    float64       `koanf:"customer-fence"`
 	LiveTick         time.Duration `koanf:"live-tick"`
 	AllowedOrigins   []string      `koanf:"allowed-origins"`
 	ShutdownTimeout  time.Duration `koanf:"shutdown-timeout"`
@@ -85,6 +90,9 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("spill-limit", "4GiB", "let those files take at most this `size`; what exceeds it waits in the engine, too")
 	f.Int("drain-rows", 10_000, "when the database is back, write so many rows per second of what waited, beside what is due")
 	f.Duration("track-retention", 30*24*time.Hour, "remove drivers' tracks from the database when they are older than this; 0 keeps them for ever")
+	f.Int("max-fences", fence.DefaultMaxFences, "let callers put at most so many fences")
+	f.Float64("store-fence", 100, "drivers are at a store within this many `metres`")
+	f.Float64("customer-fence", 200, "drivers are near a customer within this many `metres`")
 	f.Duration("live-tick", 500*time.Millisecond, "push positions to followers this often")
 	f.StringSlice("allowed-origins", nil, "web `origins` besides the server's own that may open a WebSocket, as https://app.example.com")
 	f.Duration("shutdown-timeout", 20*time.Second, "give requests and flushes so long to finish when stopping")
@@ -205,6 +213,9 @@ func (c config) check() error {
 		return fmt.Errorf("--demo-partners %d: must be between 0 and 100000", c.DemoPartners)
 	}
 	if _, _, err := c.memoryLimit(); err != nil {
+		return err
+	}
+	if err := c.checkFences(); err != nil {
 		return err
 	}
 	return c.checkRESP()

@@ -72,6 +72,8 @@ func newMetrics(p *parts) *prometheus.Registry {
 		func() float64 { return p.orders.Stats().DrainLag.Seconds() })
 
 	gauge("streams", "Open WebSockets that send pings.", func() float64 { return float64(p.streams.Open()) })
+	fenceMetrics(reg, p.fences)
+
 	gauge("subscribers", "Open WebSockets and event streams.", func() float64 { return float64(p.hub.Stats().Clients) })
 	gauge("topics", "Topics that somebody follows.", func() float64 { return float64(p.hub.Stats().Topics) })
 	counter("live_frames_total", "Frames sent to followers.", func() int64 { return p.hub.Stats().FramesSent })

@@ -12,6 +12,7 @@ import (
 
 	"hyperlocal/cache"
 	"hyperlocal/cache/lease"
+	"hyperlocal/fence"
 	"hyperlocal/geo"
 	"hyperlocal/ingest"
 	"hyperlocal/internal/spill"
@@ -45,6 +46,7 @@ type parts struct {
 	ingest    *ingest.Handler
 	streams   *ingest.Streams
 	waiting   *ingest.Waiting
+	fences    *fence.Fences
 	inventory *inventory.Inventory
 	orders    *orders.Orders
 	hub       *realtime.Hub
@@ -75,18 +77,21 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 	if err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	p.waiting = ingest.NewWaiting(p.fleet, room, log)
-	p.ingest = ingest.New(p.waiting, ingest.Options{})
-	p.waiting.Tell(p.ingest.Count)
-	p.streams = ingest.NewStreams(p.ingest, ingest.StreamOptions{AllowedOrigins: c.AllowedOrigins, Logger: log})
 	p.inventory = inventory.New(p.engine, p.store, inventory.Options{Log: log})
 	p.orders = orders.New(p.engine, p.store, orders.Options{Log: log})
-	p.hub = realtime.NewHub(p.engine, livePositions{p.fleet}, liveOrders{p.orders}, realtime.Options{
-		Tick: c.LiveTick, StaleAfter: c.StaleAfter, AllowedOrigins: c.AllowedOrigins, Logger: log,
-	})
 	if err := p.inventory.Load(ctx); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
+	if err := p.openFences(ctx, c); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	p.waiting = ingest.NewWaiting(fencedFleet{p.fleet, p.fences, log}, room, log)
+	p.ingest = ingest.New(p.waiting, ingest.Options{})
+	p.waiting.Tell(p.ingest.Count)
+	p.streams = ingest.NewStreams(p.ingest, ingest.StreamOptions{AllowedOrigins: c.AllowedOrigins, Logger: log})
+	p.hub = realtime.NewHub(p.engine, livePositions{p.fleet}, liveOrders{p.orders}, realtime.Options{
+		Tick: c.LiveTick, StaleAfter: c.StaleAfter, AllowedOrigins: c.AllowedOrigins, Logger: log,
+	})
 	return p, nil
 }
 
@@ -104,6 +109,8 @@ func (p *parts) start() {
 		func() { p.waiting.Run(ctx) },
 		func() { p.flusher.Run(ctx) },
 		func() { p.pruner.run(ctx) },
+		func() { p.fences.Run(ctx) },
+		p.alone(ctx, "fences", p.fences.RunSweeper),
 		p.alone(ctx, "sweep", func(ctx context.Context) { p.fleet.RunSweeper(ctx, sweepEvery) }),
 		p.alone(ctx, "expire", func(ctx context.Context) { p.inventory.RunExpirer(ctx, expireEvery) }),
 		p.alone(ctx, "drain-stock", func(ctx context.Context) { p.inventory.RunDrainer(ctx, drainEvery) }),

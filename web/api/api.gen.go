@@ -16,6 +16,27 @@ import (
 	"github.com/oapi-codegen/runtime"
 )
 
+// Defines values for FenceEventKind.
+const (
+	Dwell FenceEventKind = "dwell"
+	Enter FenceEventKind = "enter"
+	Exit  FenceEventKind = "exit"
+)
+
+// Valid indicates whether the value is a known member of the FenceEventKind enum.
+func (e FenceEventKind) Valid() bool {
+	switch e {
+	case Dwell:
+		return true
+	case Enter:
+		return true
+	case Exit:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusDegraded HealthStatus = "degraded"
@@ -133,6 +154,21 @@ func (e OrderStatus) Valid() bool {
 	}
 }
 
+// Defines values for PolygonType.
+const (
+	PolygonTypePolygon PolygonType = "Polygon"
+)
+
+// Valid indicates whether the value is a known member of the PolygonType enum.
+func (e PolygonType) Valid() bool {
+	switch e {
+	case PolygonTypePolygon:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ReservationState.
 const (
 	Committed ReservationState = "committed"
@@ -218,6 +254,13 @@ type AvailabilityQuery struct {
 	Products []ProductID `json:"products"`
 }
 
+// Circle defines model for Circle.
+type Circle struct {
+	Lat     Latitude  `json:"lat"`
+	Lon     Longitude `json:"lon"`
+	RadiusM float64   `json:"radius_m"`
+}
+
 // Degraded The engine does not answer, and this is from the database: an order as
 // it was some seconds before, without its driver's position. The header
 // `Hyperlocal-Degraded: engine` says the same.
@@ -248,6 +291,62 @@ type Driver struct {
 // Drivers defines model for Drivers.
 type Drivers struct {
 	Drivers []Driver `json:"drivers"`
+}
+
+// Fence defines model for Fence.
+type Fence struct {
+	Circle  *Circle  `json:"circle,omitempty"`
+	DwellS  int      `json:"dwell_s,omitempty"`
+	FenceID string   `json:"fence_id"`
+	Name    string   `json:"name,omitempty"`
+	Polygon *Polygon `json:"polygon,omitempty"`
+}
+
+// FenceDetails Either a circle or a polygon
+type FenceDetails struct {
+	Circle *Circle `json:"circle,omitempty"`
+
+	// DwellS Make an event of kind dwell of a driver who has been inside for so long; 0: none
+	DwellS  int      `json:"dwell_s,omitempty"`
+	Name    string   `json:"name,omitempty"`
+	Polygon *Polygon `json:"polygon,omitempty"`
+}
+
+// FenceEvent defines model for FenceEvent.
+type FenceEvent struct {
+	DriverID string         `json:"driver_id"`
+	FenceID  string         `json:"fence_id"`
+	Kind     FenceEventKind `json:"kind"`
+	Lat      Latitude       `json:"lat"`
+	Lon      Longitude      `json:"lon"`
+
+	// Seq 1, 2, 3, … within the fence
+	Seq int64 `json:"seq"`
+
+	// Silent An exit, since the driver was not heard of for half an hour
+	Silent bool `json:"silent,omitempty"`
+
+	// TS Milliseconds since 1970-01-01 UTC
+	TS TimeMS `json:"ts"`
+}
+
+// FenceEventKind defines model for FenceEvent.Kind.
+type FenceEventKind string
+
+// FenceEvents defines model for FenceEvents.
+type FenceEvents struct {
+	Events []FenceEvent `json:"events"`
+}
+
+// FenceID defines model for FenceID.
+type FenceID = string
+
+// Fences defines model for Fences.
+type Fences struct {
+	Fences []Fence `json:"fences"`
+
+	// Next Pass as `after` for the next page; absent on the last
+	Next string `json:"next,omitempty"`
 }
 
 // Health defines model for Health.
@@ -391,6 +490,18 @@ type Place struct {
 	Lat Latitude  `json:"lat"`
 	Lon Longitude `json:"lon"`
 }
+
+// Polygon A GeoJSON polygon: rings of [longitude, latitude], each closed, the first
+// around the area and the others around holes. Between two positions an
+// edge goes the short way, over the antimeridian if that is shorter.
+// Latitudes to 85 degrees, at most 1000 positions, at most 100 km across.
+type Polygon struct {
+	Coordinates [][][]float64 `json:"coordinates"`
+	Type        PolygonType   `json:"type"`
+}
+
+// PolygonType defines model for Polygon.Type.
+type PolygonType string
 
 // Problem defines model for Problem.
 type Problem struct {
@@ -624,6 +735,20 @@ type GetTrackParams struct {
 // GetTrackParamsFormat defines parameters for GetTrack.
 type GetTrackParamsFormat string
 
+// ListFencesParams defines parameters for ListFences.
+type ListFencesParams struct {
+	// After The last id of the page before
+	After string `form:"after,omitempty" json:"after,omitempty"`
+	Limit int    `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListFenceEventsParams defines parameters for ListFenceEvents.
+type ListFenceEventsParams struct {
+	// After Only events with a greater number
+	After int64 `form:"after,omitempty" json:"after,omitempty"`
+	Limit int   `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // PostOrderParams defines parameters for PostOrder.
 type PostOrderParams struct {
 	// IdempotencyKey The caller's own key for this change. The same key with the same
@@ -672,6 +797,9 @@ type ZoneDriversParams struct {
 
 // PostAvailabilityJSONRequestBody defines body for PostAvailability for application/json ContentType.
 type PostAvailabilityJSONRequestBody = AvailabilityQuery
+
+// PutFenceJSONRequestBody defines body for PutFence for application/json ContentType.
+type PutFenceJSONRequestBody = FenceDetails
 
 // PostOrderJSONRequestBody defines body for PostOrder for application/json ContentType.
 type PostOrderJSONRequestBody = OrderRequest
@@ -885,6 +1013,21 @@ type ServerInterface interface {
 	// GetTrack A driver's path, played back
 	// (GET /v1/drivers/{id}/track)
 	GetTrack(ctx echo.Context, id DriverID, params GetTrackParams) error
+	// ListFences Page through the fences
+	// (GET /v1/fences)
+	ListFences(ctx echo.Context, params ListFencesParams) error
+	// DeleteFence Remove a fence with its events
+	// (DELETE /v1/fences/{id})
+	DeleteFence(ctx echo.Context, id FenceID) error
+	// GetFence A fence
+	// (GET /v1/fences/{id})
+	GetFence(ctx echo.Context, id FenceID) error
+	// PutFence Add a fence or change it
+	// (PUT /v1/fences/{id})
+	PutFence(ctx echo.Context, id FenceID) error
+	// ListFenceEvents What happened at a fence
+	// (GET /v1/fences/{id}/events)
+	ListFenceEvents(ctx echo.Context, id string, params ListFenceEventsParams) error
 	// PostOrder Place an order
 	// (POST /v1/orders)
 	PostOrder(ctx echo.Context, params PostOrderParams) error
@@ -1050,6 +1193,111 @@ func (w *ServerInterfaceWrapper) GetTrack(ctx echo.Context) error {
 
 	// Invoke the callback with all the unmarshaled arguments
 	err = w.Handler.GetTrack(ctx, id, params)
+	return err
+}
+
+// ListFences converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFences(ctx echo.Context) error {
+	var err error
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFencesParams
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFences(ctx, params)
+	return err
+}
+
+// DeleteFence converts echo context to params.
+func (w *ServerInterfaceWrapper) DeleteFence(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FenceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.DeleteFence(ctx, id)
+	return err
+}
+
+// GetFence converts echo context to params.
+func (w *ServerInterfaceWrapper) GetFence(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FenceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.GetFence(ctx, id)
+	return err
+}
+
+// PutFence converts echo context to params.
+func (w *ServerInterfaceWrapper) PutFence(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id FenceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.PutFence(ctx, id)
+	return err
+}
+
+// ListFenceEvents converts echo context to params.
+func (w *ServerInterfaceWrapper) ListFenceEvents(ctx echo.Context) error {
+	var err error
+	// ------------- Path parameter "id" -------------
+	var id string
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", ctx.Param("id"), &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: ctx.Request().URL.RawPath == ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter id: %s", err))
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListFenceEventsParams
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", ctx.QueryParams(), &params.After, runtime.BindQueryParameterOptions{Type: "integer", Format: "int64"})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter after: %s", err))
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", ctx.QueryParams(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter limit: %s", err))
+	}
+
+	// Invoke the callback with all the unmarshaled arguments
+	err = w.Handler.ListFenceEvents(ctx, id, params)
 	return err
 }
 
@@ -1468,6 +1716,11 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 	router.POST(options.BaseURL+"/v1/orders", wrapper.PostOrder, options.OperationMiddlewares["postOrder"]...)
 	router.GET(options.BaseURL+"/v1/orders/:id", wrapper.GetOrder, options.OperationMiddlewares["getOrder"]...)
 	router.POST(options.BaseURL+"/v1/orders/:id/status", wrapper.PostOrderStatus, options.OperationMiddlewares["postOrderStatus"]...)
+	router.GET(options.BaseURL+"/v1/fences", wrapper.ListFences, options.OperationMiddlewares["listFences"]...)
+	router.DELETE(options.BaseURL+"/v1/fences/:id", wrapper.DeleteFence, options.OperationMiddlewares["deleteFence"]...)
+	router.GET(options.BaseURL+"/v1/fences/:id", wrapper.GetFence, options.OperationMiddlewares["getFence"]...)
+	router.PUT(options.BaseURL+"/v1/fences/:id", wrapper.PutFence, options.OperationMiddlewares["putFence"]...)
+	router.GET(options.BaseURL+"/v1/fences/:id/events", wrapper.ListFenceEvents, options.OperationMiddlewares["listFenceEvents"]...)
 
 }
 
@@ -1653,6 +1906,197 @@ type GetTrackdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetTrackdefaultApplicationProblemPlusJSONResponse) VisitGetTrackResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFencesRequestObject struct {
+	Params ListFencesParams
+}
+
+type ListFencesResponseObject interface {
+	VisitListFencesResponse(w http.ResponseWriter) error
+}
+
+type ListFences200JSONResponse Fences
+
+func (response ListFences200JSONResponse) VisitListFencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFencesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListFencesdefaultApplicationProblemPlusJSONResponse) VisitListFencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteFenceRequestObject struct {
+	ID FenceID `json:"id"`
+}
+
+type DeleteFenceResponseObject interface {
+	VisitDeleteFenceResponse(w http.ResponseWriter) error
+}
+
+type DeleteFence204Response struct {
+}
+
+func (response DeleteFence204Response) VisitDeleteFenceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteFencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteFencedefaultApplicationProblemPlusJSONResponse) VisitDeleteFenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFenceRequestObject struct {
+	ID FenceID `json:"id"`
+}
+
+type GetFenceResponseObject interface {
+	VisitGetFenceResponse(w http.ResponseWriter) error
+}
+
+type GetFence200JSONResponse Fence
+
+func (response GetFence200JSONResponse) VisitGetFenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetFencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetFencedefaultApplicationProblemPlusJSONResponse) VisitGetFenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFenceRequestObject struct {
+	ID   FenceID `json:"id"`
+	Body *PutFenceJSONRequestBody
+}
+
+type PutFenceResponseObject interface {
+	VisitPutFenceResponse(w http.ResponseWriter) error
+}
+
+type PutFence200JSONResponse Fence
+
+func (response PutFence200JSONResponse) VisitPutFenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PutFencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PutFencedefaultApplicationProblemPlusJSONResponse) VisitPutFenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFenceEventsRequestObject struct {
+	ID     string `json:"id"`
+	Params ListFenceEventsParams
+}
+
+type ListFenceEventsResponseObject interface {
+	VisitListFenceEventsResponse(w http.ResponseWriter) error
+}
+
+type ListFenceEvents200JSONResponse FenceEvents
+
+func (response ListFenceEvents200JSONResponse) VisitListFenceEventsResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListFenceEventsdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListFenceEventsdefaultApplicationProblemPlusJSONResponse) VisitListFenceEventsResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2358,6 +2802,21 @@ type StrictServerInterface interface {
 	// GetTrack A driver's path, played back
 	// (GET /v1/drivers/{id}/track)
 	GetTrack(ctx context.Context, request GetTrackRequestObject) (GetTrackResponseObject, error)
+	// ListFences Page through the fences
+	// (GET /v1/fences)
+	ListFences(ctx context.Context, request ListFencesRequestObject) (ListFencesResponseObject, error)
+	// DeleteFence Remove a fence with its events
+	// (DELETE /v1/fences/{id})
+	DeleteFence(ctx context.Context, request DeleteFenceRequestObject) (DeleteFenceResponseObject, error)
+	// GetFence A fence
+	// (GET /v1/fences/{id})
+	GetFence(ctx context.Context, request GetFenceRequestObject) (GetFenceResponseObject, error)
+	// PutFence Add a fence or change it
+	// (PUT /v1/fences/{id})
+	PutFence(ctx context.Context, request PutFenceRequestObject) (PutFenceResponseObject, error)
+	// ListFenceEvents What happened at a fence
+	// (GET /v1/fences/{id}/events)
+	ListFenceEvents(ctx context.Context, request ListFenceEventsRequestObject) (ListFenceEventsResponseObject, error)
 	// PostOrder Place an order
 	// (POST /v1/orders)
 	PostOrder(ctx context.Context, request PostOrderRequestObject) (PostOrderResponseObject, error)
@@ -2539,6 +2998,155 @@ func (sh *strictHandler) GetTrack(ctx echo.Context, id DriverID, params GetTrack
 		return err
 	} else if validResponse, ok := response.(GetTrackResponseObject); ok {
 		return validResponse.VisitGetTrackResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFences operation middleware
+func (sh *strictHandler) ListFences(ctx echo.Context, params ListFencesParams) error {
+	var request ListFencesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFences(ctx.Request().Context(), request.(ListFencesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFences")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFencesResponseObject); ok {
+		return validResponse.VisitListFencesResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// DeleteFence operation middleware
+func (sh *strictHandler) DeleteFence(ctx echo.Context, id FenceID) error {
+	var request DeleteFenceRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteFence(ctx.Request().Context(), request.(DeleteFenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteFence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(DeleteFenceResponseObject); ok {
+		return validResponse.VisitDeleteFenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// GetFence operation middleware
+func (sh *strictHandler) GetFence(ctx echo.Context, id FenceID) error {
+	var request GetFenceRequestObject
+
+	request.ID = id
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.GetFence(ctx.Request().Context(), request.(GetFenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetFence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(GetFenceResponseObject); ok {
+		return validResponse.VisitGetFenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// PutFence operation middleware
+func (sh *strictHandler) PutFence(ctx echo.Context, id FenceID) error {
+	var request PutFenceRequestObject
+
+	request.ID = id
+
+	var body PutFenceJSONRequestBody
+	var err error
+	if binder, ok := ctx.Echo().Binder.(*echo.DefaultBinder); ok {
+		// A request validator built on kin-openapi's openapi3filter with
+		// KeepValidatedValue leaves the value it validated on the body. Bind
+		// that value, matching member names exactly, so the handler receives
+		// what was validated instead of a second, case-insensitive decode.
+		// Otherwise bind only the request body, so that path and query
+		// parameters are not also bound into the body struct.
+		if vb, ok := ctx.Request().Body.(interface{ ValidatedValue() any }); !ok || runtime.BindJSONValue(vb.ValidatedValue(), &body) != nil {
+			err = binder.BindBody(ctx, &body)
+		}
+	} else {
+		// A custom binder is installed on the Echo instance; defer to it
+		// entirely, since echo.Binder does not expose body-only binding and
+		// the binder may do more than decode (for example call ctx.Validate).
+		err = ctx.Bind(&body)
+	}
+	if err != nil {
+		return err
+	}
+	request.Body = &body
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.PutFence(ctx.Request().Context(), request.(PutFenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PutFence")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(PutFenceResponseObject); ok {
+		return validResponse.VisitPutFenceResponse(ctx.Response())
+	} else if response != nil {
+		return fmt.Errorf("unexpected response type: %T", response)
+	}
+	return nil
+}
+
+// ListFenceEvents operation middleware
+func (sh *strictHandler) ListFenceEvents(ctx echo.Context, id string, params ListFenceEventsParams) error {
+	var request ListFenceEventsRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx echo.Context, request interface{}) (interface{}, error) {
+		return sh.ssi.ListFenceEvents(ctx.Request().Context(), request.(ListFenceEventsRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListFenceEvents")
+	}
+
+	response, err := handler(ctx, request)
+
+	if err != nil {
+		return err
+	} else if validResponse, ok := response.(ListFenceEventsResponseObject); ok {
+		return validResponse.VisitListFenceEventsResponse(ctx.Response())
 	} else if response != nil {
 		return fmt.Errorf("unexpected response type: %T", response)
 	}
