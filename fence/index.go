@@ -5,9 +5,9 @@ import "math"
 // levels are the sides of an index's cells, in cells per degree. Small fences
 // are in small cells; a fence that would take more than maxCells of them is in
 // the next larger ones. Each divides the Earth's circumference.
-var levels = [...]float64{400, 40, 4, 0.4}
+var levels = [...]float64{2000, 200, 20, 2}
 
-// maxCells is reached by a fence of about 2 km among the cells of 1/400 degree.
+// maxCells is reached by a fence of about 440 m among the smallest cells.
 const maxCells = 64
 
 // index finds the fences around a place. At most places there is none, which
