@@ -35,7 +35,7 @@ const (
 	maxKeptPings = 4096
 )
 
-// Handler serves POST /v1/locations.
+// Handler serves the calls that take pings by HTTP; see Register.
 type Handler struct {
 	fleet  Recorder
 	opt    Options
@@ -60,8 +60,13 @@ func New(fleet Recorder, opt Options) *Handler {
 	return h
 }
 
-// Register adds the route.
-func (h *Handler) Register(e *echo.Echo) { e.POST("/v1/locations", h.Locations) }
+// Register adds the routes.
+func (h *Handler) Register(e *echo.Echo) {
+	e.POST("/v1/locations", h.Locations)
+	e.POST("/v1/owntracks", h.OwnTracks)
+	e.GET("/v1/osmand", h.OsmAnd)
+	e.POST("/v1/osmand", h.OsmAnd)
+}
 
 // Counts returns the number of pings by verdict since the start.
 func (h *Handler) Counts() (counts [geo.NumVerdicts]int64) {
@@ -102,13 +107,21 @@ func (h *Handler) Locations(c echo.Context) error {
 	if err := h.read(c.Request(), w); err != nil {
 		return err
 	}
+	if err := h.take(c, w); err != nil {
+		return err
+	}
+	return h.send(c, w)
+}
+
+// take records w's pings, and counts and lists what became of them.
+func (h *Handler) take(c echo.Context, w *work) error {
 	if err := h.judge(c.Request().Context(), w); err != nil {
 		return err
 	}
 	for _, o := range w.outcomes {
 		w.tally.add(o)
 	}
-	return h.send(c, w)
+	return nil
 }
 
 // judge records the pings of w, and sets its outcomes to what became of each.
@@ -148,20 +161,30 @@ func (h *Handler) judge(ctx context.Context, w *work) error {
 
 // read fills w with the request's pings.
 func (h *Handler) read(r *http.Request, w *work) error {
-	var err error
-	if w.body, err = readBody(w.body[:0], r, h.opt.MaxBytes); err != nil {
-		return h.unreadable(err)
+	if err := h.readBody(r, w); err != nil {
+		return err
 	}
+	var err error
 	format := formatOf(r.Header.Get(echo.HeaderContentType))
 	w.pings, err = format.decode(w.pings[:0], w.body, h.opt.MaxPings)
 	switch {
 	case errors.Is(err, ErrTooMany):
-		return problem.TooLarge.WithField("body", fmt.Sprintf("must hold at most %d pings", h.opt.MaxPings))
+		return problem.TooLarge.WithField("body", tooMany(h.opt.MaxPings))
 	case err != nil:
 		return problem.Invalid.WithField("body", err.Error())
 	}
 	return nil
 }
+
+// readBody reads the request's body into w.
+func (h *Handler) readBody(r *http.Request, w *work) (err error) {
+	if w.body, err = readBody(w.body[:0], r, h.opt.MaxBytes); err != nil {
+		return h.unreadable(err)
+	}
+	return nil
+}
+
+func tooMany(max int) string { return fmt.Sprintf("must hold at most %d pings", max) }
 
 // unreadable is the problem of a body that was not read to its end.
 func (h *Handler) unreadable(err error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +20,7 @@ import (
 // sees it. echo has found the route already, so the document's own (slower)
 // router is not needed: the operation is looked up by echo's path. The path in
 // except is left alone.
-func newValidator(spec []byte, except string) (echo.MiddlewareFunc, error) {
+func newValidator(spec []byte, except []string) (echo.MiddlewareFunc, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(spec)
 	if err != nil {
 		return nil, err
@@ -29,7 +30,7 @@ func newValidator(spec []byte, except string) (echo.MiddlewareFunc, error) {
 	}
 	routes := make(map[string]*routers.Route)
 	for path, item := range doc.Paths.Map() {
-		if path == except {
+		if slices.Contains(except, path) {
 			continue
 		}
 		for method, op := range item.Operations() {

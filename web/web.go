@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -31,9 +32,9 @@ import (
 //go:embed openapi.yaml
 var Spec []byte
 
-// locationsPath is the one call whose body is neither bounded nor validated
-// here: package ingest does both, ping by ping.
-const locationsPath = "/v1/locations"
+// pingPaths are the calls whose bodies are neither bounded nor validated here: the
+// ingest handler does both, without the cost of it for every ping.
+var pingPaths = []string{"/v1/locations", "/v1/owntracks", "/v1/osmand"}
 
 // maxBody bounds the body of every call but pings, whose package has a bound
 // of its own. The largest legitimate one, 500 movement lines, takes 60 KB.
@@ -52,8 +53,9 @@ type Options struct {
 	Orders    Orders
 	Fences    Fences
 
-	// Locations and Stream take pings; Live and OrderEvents push.
-	Locations   echo.HandlerFunc
+	// Pings adds the calls that take pings by HTTP, pingPaths, and Stream takes
+	// them over a WebSocket; Live and OrderEvents push.
+	Pings       func(*echo.Echo)
 	Stream      echo.HandlerFunc
 	Live        echo.HandlerFunc
 	OrderEvents echo.HandlerFunc
@@ -77,13 +79,13 @@ func New(o Options) (http.Handler, error) {
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = errorHandler(o.Logger)
 
-	validate, err := newValidator(Spec, locationsPath)
+	validate, err := newValidator(Spec, pingPaths)
 	if err != nil {
 		return nil, fmt.Errorf("read openapi.yaml: %w", err)
 	}
 	limit := middleware.BodyLimitWithConfig(middleware.BodyLimitConfig{
 		Limit:   maxBody,
-		Skipper: func(c echo.Context) bool { return c.Path() == locationsPath },
+		Skipper: func(c echo.Context) bool { return slices.Contains(pingPaths, c.Path()) },
 	})
 	e.Use(recoverPanics(o.Logger), requestMetrics(o.Metrics), limit, validate)
 
@@ -98,7 +100,7 @@ func New(o Options) (http.Handler, error) {
 		return c.Blob(http.StatusOK, "application/geo+json", o.Zones.GeoJSON())
 	}, middleware.Gzip())
 
-	e.POST(locationsPath, o.Locations)
+	o.Pings(e)
 	e.GET("/v1/stream", o.Stream)
 	e.GET("/v1/live", o.Live)
 	e.GET("/healthz", healthz)

@@ -176,7 +176,12 @@ func TestPings(t *testing.T) {
 
 		require.Equal(t, map[string]int{"accepted": 1, "invalid": 1}, p.stream(ping("eight", lat, lon, now), map[string]any{}).Verdicts)
 
-		require.Equal(t, 6.0, p.metric(`hyperlocal_pings_total{verdict="accepted"}`))
+		p.do("POST", "/v1/owntracks?u=nine", map[string]any{"_type": "location", "lat": lat, "lon": lon, "tst": now.Unix()}).ok(200, nil)
+		var traccar verdictsJSON
+		p.do("GET", fmt.Sprintf("/v1/osmand?id=ten&lat=%v&lon=%v", lat, lon), nil).ok(200, &traccar)
+		require.Equal(t, map[string]int{"accepted": 1}, traccar.Verdicts)
+
+		require.Equal(t, 8.0, p.metric(`hyperlocal_pings_total{verdict="accepted"}`))
 		require.Equal(t, 1.0, p.metric(`hyperlocal_pings_total{verdict="late"}`))
 		require.Greater(t, p.metric(`hyperlocal_flush_rows_total`), 0.0)
 		require.Greater(t, p.metric(`hyperlocal_engine_bytes`), 0.0)

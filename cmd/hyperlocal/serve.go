@@ -97,7 +97,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	}
 	handler, err := web.New(web.Options{
 		Fleet: p.fleet, Tracks: p.store, Zones: p.zones, Inventory: p.inventory, Catalogue: p.store, Orders: p.orders, Fences: p.fences,
-		Locations: p.ingest.Locations, Stream: p.streams.Serve, Live: p.hub.Live, OrderEvents: p.hub.OrderEvents, Page: page.Handler(),
+		Pings: p.ingest.Register, Stream: p.streams.Serve, Live: p.hub.Live, OrderEvents: p.hub.OrderEvents, Page: page.Handler(),
 		Checks:  map[string]web.Check{"engine": p.engine.Ping, "store": p.store.Ping},
 		Metrics: newMetrics(p), Logger: log, Now: time.Now, Extra: extra,
 	})
