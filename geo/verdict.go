@@ -31,12 +31,14 @@ const (
 	// Waiting: the engine did not answer. The fix is judged when it does; until
 	// then nothing more is known.
 	Waiting
+	// Limited: its sender sends more than it may. It was not looked at.
+	Limited
 
 	// NumVerdicts is the number of verdicts, for arrays indexed by them.
-	NumVerdicts = int(Waiting) + 1
+	NumVerdicts = int(Limited) + 1
 )
 
-var verdictNames = [NumVerdicts]string{"invalid", "accepted", "late", "duplicate", "future", "implausible", "stationary", "waiting"}
+var verdictNames = [NumVerdicts]string{"invalid", "accepted", "late", "duplicate", "future", "implausible", "stationary", "waiting", "limited"}
 
 // String returns the verdict's name on the wire.
 func (v Verdict) String() string {

@@ -23,9 +23,10 @@ type Recorder interface {
 // Options are the handler's bounds. The zero value of a field stands for its
 // default.
 type Options struct {
-	MaxBytes int64            // of a request's body; default 4 MiB
-	MaxPings int              // in one request; default 10,000
-	Now      func() time.Time // the clock of server_time_ms; default time.Now
+	MaxBytes int64 // of a request's body; default 4 MiB
+	MaxPings int   // in one request; default 10,000
+	Limits   Limits
+	Now      func() time.Time // the clock of server_time_ms and of limits; default time.Now
 }
 
 const (
@@ -41,6 +42,7 @@ type Handler struct {
 	opt    Options
 	counts [geo.NumVerdicts]atomic.Int64
 	mocks  atomic.Int64
+	limits *limits
 	work   sync.Pool
 }
 
@@ -55,7 +57,7 @@ func New(fleet Recorder, opt Options) *Handler {
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
-	h := &Handler{fleet: fleet, opt: opt}
+	h := &Handler{fleet: fleet, opt: opt, limits: newLimits(opt.Limits)}
 	h.work.New = func() any { return new(work) }
 	return h
 }
@@ -80,6 +82,10 @@ func (h *Handler) Counts() (counts [geo.NumVerdicts]int64) {
 // position up, since the start.
 func (h *Handler) Mocks() int64 { return h.mocks.Load() }
 
+// Refused returns the number of requests that were refused as a whole because their
+// token sends too many pings, or because too much was being taken in, since the start.
+func (h *Handler) Refused() int64 { return h.limits.refused.Load() }
+
 // work is what one request needs of memory.
 type work struct {
 	body     []byte
@@ -88,6 +94,7 @@ type work struct {
 	outcomes []*geo.Outcome // of pings
 	tally    tally
 	reply    []byte
+	leave    func() // gives back the room of a request's body; or nil
 }
 
 // reset forgets what the memory held of others'.
@@ -113,8 +120,17 @@ func (h *Handler) Locations(c echo.Context) error {
 	return h.send(c, w)
 }
 
-// take records w's pings, and counts and lists what became of them.
+// take records w's pings as far as their sender may send them, and counts and lists
+// what became of them.
 func (h *Handler) take(c echo.Context, w *work) error {
+	now := h.opt.Now()
+	if err := h.limits.token(c.Request(), len(w.pings), now); err != nil {
+		return err
+	}
+	if wait := h.limits.driver(w.pings, now); wait > 0 {
+		h.counts[geo.Limited].Add(int64(len(w.pings)))
+		return errPace.RetryAfter(wait)
+	}
 	if err := h.judge(c.Request().Context(), w); err != nil {
 		return err
 	}
@@ -176,8 +192,11 @@ func (h *Handler) read(r *http.Request, w *work) error {
 	return nil
 }
 
-// readBody reads the request's body into w.
+// readBody reads the request's body into w. Room for it is w's until putBack.
 func (h *Handler) readBody(r *http.Request, w *work) (err error) {
+	if w.leave, err = h.limits.enter(r, h.opt.MaxBytes); err != nil {
+		return err
+	}
 	if w.body, err = readBody(w.body[:0], r, h.opt.MaxBytes); err != nil {
 		return h.unreadable(err)
 	}
@@ -205,6 +224,10 @@ func (h *Handler) Count(outcomes []geo.Outcome) {
 }
 
 func (h *Handler) putBack(w *work) {
+	if w.leave != nil {
+		w.leave()
+		w.leave = nil
+	}
 	if cap(w.body) > maxKeptBytes || cap(w.pings) > maxKeptPings {
 		return
 	}

@@ -114,6 +114,7 @@ func (st *stream) batch(typ int, r io.Reader) error {
 	if len(w.pings) > 0 {
 		st.streams.collector.join(st, w.pings)
 		st.received += uint64(len(w.pings))
+		st.wire.pause(h.limits.owe(w.pings, h.opt.Now()))
 	}
 	if broken != nil {
 		return broken

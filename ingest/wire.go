@@ -72,6 +72,14 @@ func (w *wire) interrupt() {
 
 func (w *wire) interrupted() bool { return w.stop.Load() }
 
+// pause lets the client wait, unless the wire is interrupted.
+func (w *wire) pause(d time.Duration) {
+	const step = 100 * time.Millisecond // how long an interruption may take
+	for ; d > 0 && !w.interrupted(); d -= step {
+		time.Sleep(min(d, step))
+	}
+}
+
 // drain reads on without looking until the client closes, too: a connection that
 // is closed with unread data is reset, and the client would not learn why.
 func (w *wire) drain(most time.Duration) {

@@ -38,6 +38,10 @@ type config struct {
 	BelieveAfter     int           `koanf:"believe-after"`
 	MaxAhead         time.Duration `koanf:"max-ahead"`
 	MaxAge           time.Duration `koanf:"max-age"`
+	DriverRate       float64       `koanf:"driver-rate"`
+	DriverBurst      int           `koanf:"driver-burst"`
+	TokenRate        float64       `koanf:"token-rate"`
+	TokenBurst       int           `koanf:"token-burst"`
 	Bucket           time.Duration `koanf:"bucket"`
 	BucketGrace      time.Duration `koanf:"bucket-grace"`
 	FlushEvery       time.Duration `koanf:"flush-every"`
@@ -83,6 +87,10 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Int("believe-after", 3, "believe a run of this many implausible pings that are plausible after each other")
 	f.Duration("max-ahead", 10*time.Second, "refuse pings further ahead of this server's clock")
 	f.Duration("max-age", 24*time.Hour, "refuse pings older than this")
+	f.Float64("driver-rate", 10, "let a driver send this many pings a second in the long run; 0 for no limit")
+	f.Int("driver-burst", 3600, "let a driver send this many pings at once, such as after an hour without network")
+	f.Float64("token-rate", 100_000, "let requests with one token (Authorization: Bearer, or X-API-Key) send this many pings a second; 0 for no limit")
+	f.Int("token-burst", 200_000, "let them send this many pings at once")
 	f.Duration("bucket", 30*time.Second, "length of a driver's row in the durable record")
 	f.Duration("bucket-grace", 5*time.Second, "wait so long after a bucket's end for pings under way")
 	f.Duration("flush-every", 30*time.Second, "write closed buckets this often; zones take turns within it")
@@ -202,6 +210,9 @@ func (c config) check() error {
 	}
 	if c.TrackRetention != 0 && (c.TrackRetention < time.Hour || c.TrackRetention > maxRetention) {
 		return fmt.Errorf("--track-retention %v: must be 0, or between %v and %v", c.TrackRetention, time.Hour, maxRetention)
+	}
+	if err := c.checkPingLimits(); err != nil {
+		return err
 	}
 	if !(c.MaxSpeed >= 1 && c.MaxSpeed <= 1000) {
 		return fmt.Errorf("--max-speed %v: must be between 1 and 1000", c.MaxSpeed)

@@ -32,6 +32,7 @@ func newMetrics(p *parts) *prometheus.Registry {
 	}
 
 	counter("pings_mock_total", "Pings of which the phone said that an app made the position up; they are judged as all others.", p.ingest.Mocks)
+	counter("ping_requests_refused_total", "Requests with pings refused as a whole: too many with one token, or too much being taken in at once.", p.ingest.Refused)
 	gauge("pings_waiting_bytes", "Pings in memory that wait for the engine to answer.", func() float64 { return float64(p.waiting.Bytes()) })
 	if e, ok := p.engine.(interface{ Outages() (bool, int64) }); ok {
 		gauge("engine_out", "1 while the engine does not answer and callers are refused at once.", func() float64 {

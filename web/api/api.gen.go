@@ -199,6 +199,7 @@ const (
 	Future      VerdictsRejectedVerdict = "future"
 	Implausible VerdictsRejectedVerdict = "implausible"
 	Invalid     VerdictsRejectedVerdict = "invalid"
+	Limited     VerdictsRejectedVerdict = "limited"
 )
 
 // Valid indicates whether the value is a known member of the VerdictsRejectedVerdict enum.
@@ -211,6 +212,8 @@ func (e VerdictsRejectedVerdict) Valid() bool {
 	case Implausible:
 		return true
 	case Invalid:
+		return true
+	case Limited:
 		return true
 	default:
 		return false

@@ -1,0 +1,161 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/stretchr/testify/require"
+
+	"hyperlocal/geo"
+	"hyperlocal/problem"
+)
+
+// limitedHandler has a clock that the test sets.
+func limitedHandler(l Limits, at *time.Time) *Handler {
+	return New(discarding{}, Options{Limits: l, Now: func() time.Time { return *at }})
+}
+
+// postWith sends pings with headers, and returns the problem if there is one, with its
+// Retry-After.
+func postWith(h *Handler, body string, header ...string) (answer, *problem.Problem, string) {
+	e := echo.New()
+	var refused *problem.Problem
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		refused, _ = err.(*problem.Problem)
+		problem.Write(c.Response(), refused)
+	}
+	h.Register(e)
+	req := httptest.NewRequest(http.MethodPost, "/v1/locations", strings.NewReader(body))
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, req)
+	var a answer
+	_ = json.Unmarshal(rec.Body.Bytes(), &a) // a problem has none of it
+	return a, refused, rec.Header().Get("Retry-After")
+}
+
+func pingsOf(driver string, n int) string {
+	var list []string
+	for i := range n {
+		list = append(list, pingJSON(driver, now.UnixMilli()+int64(i)))
+	}
+	return strings.Join(list, ",")
+}
+
+func TestDriverLimit(t *testing.T) {
+	at := now
+	h := limitedHandler(Limits{DriverRate: 0.5, DriverBurst: 4}, &at)
+	a, refused, _ := postWith(h, "["+pingsOf("a", 3)+","+pingsOf("b", 1)+"]")
+	require.Nil(t, refused)
+	require.Equal(t, map[string]int{"accepted": 4}, a.Verdicts)
+
+	a, refused, _ = postWith(h, "["+pingsOf("a", 3)+","+pingsOf("b", 1)+`,{"driver_id":1}]`)
+	require.Nil(t, refused, "others are not to suffer")
+	require.Equal(t, map[string]int{"accepted": 2, "limited": 2, "invalid": 1}, a.Verdicts)
+	require.Equal(t, rejection{1, "limited", "driver_id", "sends too many pings; come back in 2 s"}, a.Rejected[0])
+
+	_, refused, after := postWith(h, pingsOf("a", 1))
+	require.Equal(t, http.StatusTooManyRequests, refused.Status)
+	require.Equal(t, "2", after)
+	require.EqualValues(t, 3, h.Counts()[geo.Limited])
+	require.EqualValues(t, 6, h.Counts()[geo.Accepted])
+
+	at = at.Add(2 * time.Second)
+	_, refused, _ = postWith(h, pingsOf("a", 1))
+	require.Nil(t, refused)
+}
+
+func TestTokenLimit(t *testing.T) {
+	at := now
+	h := limitedHandler(Limits{TokenRate: 2, TokenBurst: 3}, &at)
+	for _, header := range [][]string{{"Authorization", "Bearer one"}, {"X-API-Key", "two"}} {
+		_, refused, _ := postWith(h, "["+pingsOf("a", 3)+"]", header...)
+		require.Nil(t, refused)
+		_, refused, after := postWith(h, pingsOf("a", 2), header...)
+		require.Equal(t, http.StatusTooManyRequests, refused.Status)
+		require.Equal(t, "1", after)
+	}
+	require.EqualValues(t, 2, h.Refused())
+	for _, header := range [][]string{nil, {"Authorization", "Basic eDp5"}, {"Authorization", "bearer  three "}} {
+		_, refused, _ := postWith(h, "["+pingsOf("a", 3)+"]", header...)
+		require.Nil(t, refused)
+	}
+	_, refused, _ := postWith(h, pingsOf("a", 1), "Authorization", "Bearer three")
+	require.NotNil(t, refused, "the same token however it is written")
+}
+
+// What is being taken in has a bound, and what is over it is refused at once.
+func TestBusyLimit(t *testing.T) {
+	h := New(discarding{}, Options{MaxBytes: 1000, Limits: Limits{BusyBytes: 1500}})
+	e := echo.New()
+	slow, write := io.Pipe()
+	req := httptest.NewRequest(http.MethodPost, "/v1/locations", slow) // of unknown length: it may be 1000
+	done := make(chan error)
+	go func() { done <- h.Locations(e.NewContext(req, httptest.NewRecorder())) }()
+	_, err := io.WriteString(write, "[")
+	require.NoError(t, err)
+
+	_, refused, after := postWith(h, "["+pingsOf("a", 8)+"]", "Content-Encoding", "gzip")
+	require.Equal(t, http.StatusTooManyRequests, refused.Status, "it may inflate to 1000")
+	require.Equal(t, "1", after)
+	_, refused, _ = postWith(h, pingsOf("a", 1))
+	require.Nil(t, refused, "there is room for a small one")
+
+	_, err = io.WriteString(write, pingsOf("a", 1)+"]")
+	require.NoError(t, err)
+	require.NoError(t, write.Close())
+	require.NoError(t, <-done)
+	_, refused, _ = postWith(h, "["+pingsOf("a", 8)+"]", "Content-Encoding", "gzip")
+	require.Equal(t, http.StatusBadRequest, refused.Status, "now it is read")
+}
+
+// A stream that is too fast is not read for some time; nothing of it is dropped.
+func TestStreamIsSlowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewStreams(New(discarding{}, Options{Limits: Limits{DriverRate: 10, DriverBurst: 10}}), StreamOptions{Logger: quiet})
+		defer s.Close()
+		p := dial(t, s, "")
+		began := time.Now()
+		for range 3 {
+			p.text("[" + pingsOf("a", 10) + "]")
+		}
+		p.text("")
+		a := <-p.acks
+		require.Equal(t, map[string]int{"accepted": 30}, a.Verdicts)
+		require.InDelta(t, 2, time.Since(began).Seconds(), 0.2, "20 more than the burst at 10 a second")
+
+		p.text("[" + pingsOf("a", 500) + "]")
+		began = time.Now()
+		s.Close()
+		require.Less(t, time.Since(began), 2*time.Second, "the end does not wait for it")
+	})
+}
+
+// However many senders there are, limits take what they take.
+func TestLimitsTakeNoMoreMemory(t *testing.T) {
+	at := now
+	h := limitedHandler(Limits{DriverRate: 1, DriverBurst: 10, TokenRate: 1, TokenBurst: 10}, &at)
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	for i := range 200_000 {
+		h.limits.driver([]Ping{{OK: true, Fix: geo.Fix{DriverID: fmt.Sprint("d", i)}}}, at)
+		h.limits.tokens.Take(fmt.Sprint("t", i), 1, at)
+	}
+	require.Less(t, heap(), before+1<<20)
+}
