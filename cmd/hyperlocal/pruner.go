@@ -32,18 +32,18 @@ func (p *pruner) run(ctx context.Context) {
 
 func (p *pruner) prune(ctx context.Context) error {
 	tracks, ok := p.store.(interface {
-		PruneTracks(ctx context.Context, before int64) (rows int64, err error)
+		PruneTracks(ctx context.Context, before int64) (rows int64, more bool, err error)
 	})
 	if !ok || p.retention == 0 {
 		return nil
 	}
 	before, removed := p.now().Add(-p.retention), int64(0)
 	for {
-		n, err := tracks.PruneTracks(ctx, before.UnixMilli())
+		n, more, err := tracks.PruneTracks(ctx, before.UnixMilli())
 		if err != nil {
 			return err
 		}
-		if n == 0 {
+		if !more {
 			break
 		}
 		removed += n

@@ -19,9 +19,9 @@ const (
 )
 
 // PruneTracks deletes a piece of the rows whose bucket began before a time, in ms
-// since 1970: those of one bucket and zone. It returns how many that were; call it
-// again until that is 0. The room in the file is used for new rows.
-func (s *Store) PruneTracks(ctx context.Context, before int64) (rows int64, err error) {
+// since 1970: those of one bucket and zone. It returns how many that were, and whether
+// there may be more. The room in the file is used for new rows.
+func (s *Store) PruneTracks(ctx context.Context, before int64) (rows int64, more bool, err error) {
 	err = s.write(ctx, "prune tracks", func(tx *sql.Tx) error {
 		for _, statement := range []string{deleteTracks, deleteDays} {
 			result, err := tx.ExecContext(ctx, statement, sql.Named("before", before))
@@ -32,11 +32,12 @@ func (s *Store) PruneTracks(ctx context.Context, before int64) (rows int64, err 
 			if err != nil {
 				return err
 			}
+			more = more || n > 0
 			if statement == deleteTracks {
 				rows = n
 			}
 		}
 		return nil
 	})
-	return rows, err
+	return rows, more, err
 }
