@@ -112,6 +112,28 @@ func (b box) intersects(o box) bool {
 	return false
 }
 
+// away returns a distance, in metres, that no place in the box is nearer than. It is 0
+// within.
+func (b box) away(lat, lon float64) float64 {
+	metres := EarthRadiusM * degree * max(0, b.south-lat, lat-b.north)
+	for _, part := range b.split() {
+		if lon >= part.west && lon <= part.east {
+			return metres
+		}
+	}
+	// Whoever goes there crosses the meridian of its western or eastern side, or a pole.
+	side := math.Inf(1)
+	for _, edge := range [2]float64{b.west, b.east} {
+		apart := math.Abs(math.Mod(lon-edge, 360))
+		if apart = min(apart, 360-apart); apart <= 90 {
+			side = min(side, math.Asin(math.Cos(lat*degree)*math.Sin(apart*degree)))
+		} else {
+			side = min(side, (90-math.Abs(lat))*degree)
+		}
+	}
+	return max(metres, EarthRadiusM*side) * (1 - 1e-9) // rounding never makes it too far
+}
+
 // cells returns the geohash cells that a box touches, row by row from the
 // south-west.
 func (b box) cells() []uint32 {

@@ -16,6 +16,7 @@ type Fix struct {
 	BearingDeg float32 // degrees clockwise from north
 	Battery    float32 // charge, 0 empty to 1 full
 	Mock       bool    // the phone says that an app made the position up
+	Busy       bool    // the driver takes no orders now
 }
 
 // Unknown is the value of a measure that was not given.
@@ -29,7 +30,7 @@ const Unknown float32 = -1
 //	12      4     longitude, 1e-7 degree, signed
 //	16      2     speed, cm/s
 //	18      2     accuracy, dm
-//	20      2     bearing, 1/100 degree
+//	20      2     busyBit, and bearing, 1/80 degree
 //	22      1     battery, 1/100, and mockBit
 //
 // All ones is an unknown measure; a larger one than fits is the largest that
@@ -51,6 +52,9 @@ const (
 	unknownBattery = 0x7f
 	batterySteps   = 100
 	mockBit        = 0x80
+	bearingSteps   = 80 // per degree
+	unknownBearing = 0x7fff
+	busyBit        = 0x8000
 )
 
 // appendFix appends the compact form. The fix has passed check.
@@ -60,7 +64,11 @@ func appendFix(b []byte, f *Fix) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(units(f.Lon)))
 	b = binary.BigEndian.AppendUint16(b, scale16(f.SpeedMPS, 100))
 	b = binary.BigEndian.AppendUint16(b, scale16(f.AccuracyM, 10))
-	b = binary.BigEndian.AppendUint16(b, scaleBearing(f.BearingDeg))
+	bearing := scaleBearing(f.BearingDeg)
+	if f.Busy {
+		bearing |= busyBit
+	}
+	b = binary.BigEndian.AppendUint16(b, bearing)
 	battery := uint8(unknownBattery)
 	if f.Battery >= 0 {
 		battery = uint8(min(f.Battery*batterySteps+0.5, batterySteps))
@@ -82,9 +90,9 @@ func scale16(v, perUnit float32) uint16 {
 
 func scaleBearing(deg float32) uint16 {
 	if deg < 0 {
-		return unknown16
+		return unknownBearing
 	}
-	return uint16(float32(math.Mod(float64(deg), 360))*100+0.5) % 36000
+	return uint16(math.Mod(float64(deg), 360)*bearingSteps+0.5) % (360 * bearingSteps)
 }
 
 // place is the part of a fix that tells whether another is plausible after it.
@@ -123,7 +131,12 @@ func decodeFix(driver, s string) (f Fix, ok bool) {
 		return Fix{}, false
 	}
 	f = decodeBody(0, s[bodyStart:bodyEnd])
-	f.DriverID, f.TS, f.BearingDeg = driver, int64(be64(s)), unscale16(be16(s[20:]), 100)
+	f.DriverID, f.TS = driver, int64(be64(s))
+	bearing := be16(s[20:])
+	f.Busy = bearing&busyBit != 0
+	if bearing &^= busyBit; bearing != unknownBearing {
+		f.BearingDeg = float32(bearing) / bearingSteps
+	}
 	f.Battery, f.Mock = Unknown, s[22]&mockBit != 0
 	if b := s[22] &^ mockBit; b != unknownBattery {
 		f.Battery = float32(b) / batterySteps

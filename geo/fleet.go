@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -38,14 +39,13 @@ const cellCache = 1 << 16
 // Fleet records fixes and answers where drivers are. See the package comment.
 type Fleet struct {
 	engine     cache.Engine
-	zones      *Zones
 	limits     Limits
 	staleAfter time.Duration
 	bucketMS   int64
 	now        func() time.Time
 	logger     *slog.Logger
 
-	areas    []*zoneKeys // by index in zones
+	zoning   atomic.Pointer[zoning]
 	cells    *otter.Cache[uint32, *zoneKeys]
 	suspects *suspects
 	batches  sync.Pool
@@ -70,7 +70,6 @@ func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
 	}
 	f := &Fleet{
 		engine:     engine,
-		zones:      zones,
 		limits:     opt.Limits.withDefaults(),
 		staleAfter: opt.StaleAfter,
 		bucketMS:   min(opt.BucketLength, MaxBucketLength).Milliseconds(),
@@ -79,9 +78,7 @@ func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
 		cells:      otter.Must(&otter.Options[uint32, *zoneKeys]{MaximumSize: cellCache}),
 	}
 	f.suspects = newSuspects(f.limits)
-	for _, z := range zones.zones {
-		f.areas = append(f.areas, newZoneKeys(z.ID))
-	}
+	f.zoning.Store(newZoning(zones))
 	f.batches.New = func() any { return newBatch() }
 	f.maxSpeed = strconv.FormatInt(f.limits.maxSpeed(), 10)
 	f.window = strconv.FormatInt(f.limits.PlausibilityWindow.Milliseconds(), 10)
@@ -89,17 +86,3 @@ func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
 }
 
 func (f *Fleet) nowMS() int64 { return f.now().UnixMilli() }
-
-// keysAt returns the keys of the zone around a place.
-func (f *Fleet) keysAt(lat, lon float64) *zoneKeys {
-	if i := f.zones.grid.index(lat, lon); i >= 0 {
-		return f.areas[i]
-	}
-	cell := cellAt(lat, lon)
-	if k, ok := f.cells.GetIfPresent(cell); ok {
-		return k
-	}
-	k := newZoneKeys(cellZone(cell))
-	f.cells.Set(cell, k)
-	return k
-}

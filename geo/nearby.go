@@ -18,10 +18,11 @@ const MaxRadiusM = 100_000
 
 // NearbyQuery asks for drivers around a place.
 type NearbyQuery struct {
-	Lat, Lon float64       // WGS 84 degrees, latitude within ±MaxLat
-	RadiusM  float64       // more than 0, at most MaxRadiusM
-	Limit    int           // the nearest so many; at least 1
-	MaxAge   time.Duration // of a fix, by event time; never more than FleetOptions.StaleAfter, which is the default
+	Lat, Lon  float64       // WGS 84 degrees, latitude within ±MaxLat
+	RadiusM   float64       // at most MaxRadiusM; 0: the nearest wherever they are
+	Limit     int           // the nearest so many; at least 1
+	MaxAge    time.Duration // of a fix, by event time; never more than FleetOptions.StaleAfter, which is the default
+	Available bool          // leave out those who are busy
 }
 
 // FieldError says which part of a question cannot be answered, by its name on
@@ -37,16 +38,17 @@ func (q *NearbyQuery) check() error {
 		return &FieldError{badLat.Field, badLat.Detail}
 	case !(math.Abs(q.Lon) <= 180):
 		return &FieldError{badLon.Field, badLon.Detail}
-	case !(q.RadiusM > 0 && q.RadiusM <= MaxRadiusM):
-		return &FieldError{"radius_m", "must be above 0 and at most 100000"}
+	case !(q.RadiusM >= 0 && q.RadiusM <= MaxRadiusM):
+		return &FieldError{"radius_m", "must be above 0 and at most 100000, or not be there"}
 	case q.Limit < 1:
 		return &FieldError{"limit", "must be at least 1"}
 	}
 	return nil
 }
 
-// Nearby returns the live drivers within a circle, nearest first. Distances are
-// from the fixes themselves. An error is a *FieldError or wraps the engine's.
+// Nearby returns the live drivers within a circle, or wherever they are, nearest
+// first. Distances are from the fixes themselves. An error is a *FieldError or wraps
+// the engine's.
 func (f *Fleet) Nearby(ctx context.Context, q NearbyQuery) ([]Position, error) {
 	if err := q.check(); err != nil {
 		return nil, err
@@ -54,11 +56,20 @@ func (f *Fleet) Nearby(ctx context.Context, q NearbyQuery) ([]Position, error) {
 	if q.MaxAge <= 0 || q.MaxAge > f.staleAfter {
 		q.MaxAge = f.staleAfter
 	}
+	now := f.nowMS()
+	if q.RadiusM == 0 {
+		return f.nearest(ctx, q, now)
+	}
 	zones, err := f.activeAround(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	now := f.nowMS()
+	found, err := f.nearbyInZones(ctx, zones, q, now)
+	return nearestOf(found, q.Limit), err
+}
+
+// nearbyInZones returns what nearbyInZone does for each of several zones.
+func (f *Fleet) nearbyInZones(ctx context.Context, zones []string, q NearbyQuery, now int64) ([]Position, error) {
 	found := make([][]Position, len(zones))
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelReads)
@@ -71,17 +82,82 @@ func (f *Fleet) Nearby(ctx context.Context, q NearbyQuery) ([]Position, error) {
 	if err := group.Wait(); err != nil {
 		return nil, fmt.Errorf("nearby: %w", err)
 	}
-	all := newestOnly(slices.Concat(found...))
+	return slices.Concat(found...), nil
+}
+
+// nearestOf returns the nearest of positions, each driver's newest one.
+func nearestOf(ps []Position, limit int) []Position {
+	all := newestOnly(ps)
 	slices.SortFunc(all, func(a, b Position) int {
 		return cmp.Or(cmp.Compare(a.DistanceM, b.DistanceM), cmp.Compare(a.DriverID, b.DriverID))
 	})
-	return all[:min(q.Limit, len(all))], nil
+	return all[:min(limit, len(all))]
+}
+
+// nearest asks the active zones, the nearest first and some at a time, until no other
+// can have a driver who is nearer than those found.
+func (f *Fleet) nearest(ctx context.Context, q NearbyQuery, now int64) ([]Position, error) {
+	zones, err := f.zonesByDistance(ctx, q.Lat, q.Lon)
+	if err != nil {
+		return nil, err
+	}
+	q.RadiusM = math.Pi * EarthRadiusM // as far as it gets
+	var found []Position
+	for len(zones) > 0 {
+		n := 1
+		for n < len(zones) && n < parallelReads && zones[n].metres <= q.RadiusM {
+			n++
+		}
+		names := make([]string, n)
+		for i := range names {
+			names[i] = zones[i].zone
+		}
+		more, err := f.nearbyInZones(ctx, names, q, now)
+		if err != nil {
+			return nil, err
+		}
+		found = nearestOf(append(found, more...), len(found)+len(more))
+		zones = zones[n:]
+		if len(found) >= q.Limit {
+			q.RadiusM = min(q.RadiusM, found[q.Limit-1].DistanceM)
+			if len(zones) > 0 && zones[0].metres > q.RadiusM {
+				break
+			}
+		}
+	}
+	return found[:min(q.Limit, len(found))], nil
+}
+
+// farZone is an active zone and how far it is at least, in metres.
+type farZone struct {
+	zone   string
+	metres float64
+}
+
+func (f *Fleet) zonesByDistance(ctx context.Context, lat, lon float64) ([]farZone, error) {
+	active, err := f.recentZones(ctx)
+	if err != nil {
+		return nil, err
+	}
+	zoning, now := f.zoning.Load(), f.nowMS()
+	out := make([]farZone, 0, len(active))
+	for zone := range active {
+		far := farZone{zone: zone}
+		if b, ok := zoning.boxOf(zone, now); ok {
+			far.metres = b.away(lat, lon)
+		}
+		out = append(out, far) // one that is in no file any more may be anywhere
+	}
+	slices.SortFunc(out, func(a, b farZone) int {
+		return cmp.Or(cmp.Compare(a.metres, b.metres), cmp.Compare(a.zone, b.zone))
+	})
+	return out, nil
 }
 
 // activeAround returns the zones that may hold drivers within the circle.
 func (f *Fleet) activeAround(ctx context.Context, q NearbyQuery) ([]string, error) {
 	const fewEnough = 8 // to ask them all, rather than which of them are in use
-	zones := f.zones.Covering(q.Lat, q.Lon, q.RadiusM)
+	zones := f.zoning.Load().covering(q.Lat, q.Lon, q.RadiusM, f.nowMS())
 	if len(zones) <= fewEnough {
 		return zones, nil
 	}
@@ -95,12 +171,18 @@ func (f *Fleet) activeAround(ctx context.Context, q NearbyQuery) ([]string, erro
 	}), nil
 }
 
+// How much more the engine may measure: by its sphere, in proportion, and from a place
+// to the centre of its cell, in metres.
+const (
+	engineExcess = 1.0005
+	cellRadiusM  = 0.5
+)
+
 // nearbyInZone returns the zone's drivers within the circle: at least the
 // nearest q.Limit of them, in no particular order.
 func (f *Fleet) nearbyInZone(ctx context.Context, k *zoneKeys, q NearbyQuery, now int64) ([]Position, error) {
-	// The engine measures on a larger sphere and from the centre of a cell; what
-	// it finds too much is dropped below.
-	search := cache.GeoQuery{Lat: q.Lat, Lon: q.Lon, RadiusM: q.RadiusM*1.0005 + 1}
+	// What it finds too much is dropped below.
+	search := cache.GeoQuery{Lat: q.Lat, Lon: q.Lon, RadiusM: q.RadiusM*engineExcess + cellRadiusM}
 	for search.Count = q.Limit + q.Limit/4 + 8; ; search.Count *= 4 {
 		hits, err := f.engine.GeoSearch(ctx, k.zone, search)
 		if err != nil || len(hits) == 0 {
@@ -115,13 +197,16 @@ func (f *Fleet) nearbyInZone(ctx context.Context, k *zoneKeys, q NearbyQuery, no
 			return nil, err
 		}
 		found = slices.DeleteFunc(found, func(p Position) bool {
-			return p.AgeMS > q.MaxAge.Milliseconds()
+			return p.AgeMS > q.MaxAge.Milliseconds() || q.Available && p.Busy
 		})
 		for i := range found {
 			found[i].DistanceM = Distance(q.Lat, q.Lon, found[i].Lat, found[i].Lon)
 		}
 		found = slices.DeleteFunc(found, func(p Position) bool { return p.DistanceM > q.RadiusM })
-		if len(found) >= q.Limit || len(hits) < search.Count {
+		slices.SortFunc(found, func(a, b Position) int { return cmp.Compare(a.DistanceM, b.DistanceM) })
+		// Who was not among the hits is further than the last, as the engine measures.
+		beyond := hits[len(hits)-1].DistanceM/engineExcess - cellRadiusM
+		if len(hits) < search.Count || len(found) >= q.Limit && found[q.Limit-1].DistanceM <= beyond {
 			return found, nil
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 )
 
 // Nearby must answer as a look at every driver would, over many zones, borders
@@ -25,6 +26,7 @@ func TestNearbyEqualsBruteForce(t *testing.T) {
 			for i := range fixes {
 				fixes[i] = at(fmt.Sprint("d", i), 77.40+random.Float64()*0.4, base-int64(random.IntN(80_000)))
 				fixes[i].Lat = 12.78 + random.Float64()*0.4
+				fixes[i].Busy = i%3 == 0
 			}
 			// Some at one place, so that the limit cuts between equals.
 			for i := range 20 {
@@ -35,9 +37,10 @@ func TestNearbyEqualsBruteForce(t *testing.T) {
 			for range 60 {
 				q := NearbyQuery{
 					Lat: 12.75 + random.Float64()*0.45, Lon: 77.38 + random.Float64()*0.45,
-					RadiusM: []float64{50, 800, 3000, 20_000, 100_000}[random.IntN(5)],
-					Limit:   []int{1, 10, 100, 5000}[random.IntN(4)],
-					MaxAge:  []time.Duration{0, 5 * time.Second, time.Hour}[random.IntN(3)],
+					RadiusM:   []float64{0, 50, 800, 3000, 20_000, 100_000}[random.IntN(6)],
+					Limit:     []int{1, 10, 100, 5000}[random.IntN(4)],
+					MaxAge:    []time.Duration{0, 5 * time.Second, time.Hour}[random.IntN(3)],
+					Available: random.IntN(2) == 0,
 				}
 				if random.IntN(5) == 0 {
 					q.Lat, q.Lon = 12.97, 77.59
@@ -50,6 +53,73 @@ func TestNearbyEqualsBruteForce(t *testing.T) {
 	}
 }
 
+// A hundred thousand drivers where answers go wrong: over the antimeridian, as far
+// north and south as there are any, across borders of zones, in a hole of one, in one
+// heap, and all over the Earth.
+func TestNearbyAtTheEnds(t *testing.T) {
+	type region struct{ south, west, north, east float64 }
+	regions := []region{
+		{-20, 179, -10, 181}, {84, -180, MaxLat, 180}, {-MaxLat, -180, -84.5, 180}, {12.6, 77.2, 13.3, 78},
+		{27.95, 77.1, 28.05, 77.3}, {-MaxLat, -180, MaxLat, 180}, {12.97, 77.59, 12.9701, 77.5901},
+	}
+	place := func(rt *rapid.T, r region) (lat, lon float64) {
+		lat = rapid.Float64Range(r.south, r.north).Draw(rt, "lat")
+		return lat, wrapLon(rapid.Float64Range(r.west, r.east).Draw(rt, "lon"))
+	}
+	random := rand.New(rand.NewPCG(41, 42))
+	fixes := make([]Fix, 100_000)
+	for i := range fixes {
+		r := regions[random.IntN(len(regions))]
+		fixes[i] = at(fmt.Sprint("d", i), wrapLon(r.west+random.Float64()*(r.east-r.west)), base-int64(random.IntN(80_000)))
+		fixes[i].Lat, fixes[i].Busy = r.south+random.Float64()*(r.north-r.south), random.IntN(4) == 0
+	}
+	b := newBed(t)
+	f := NewFleet(b.engine, country(t), FleetOptions{Now: b.clock.now})
+	for batch := range slices.Chunk(fixes, 5000) {
+		_, err := f.Record(t.Context(), batch)
+		require.NoError(t, err)
+	}
+	checks := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		if checks++; checks > 40 { // each looks at all drivers
+			return
+		}
+		q := NearbyQuery{
+			RadiusM:   rapid.SampledFrom([]float64{0, 0, 300, 20_000, 100_000}).Draw(rt, "radius"),
+			Limit:     rapid.SampledFrom([]int{1, 10, 300}).Draw(rt, "limit"),
+			MaxAge:    rapid.SampledFrom([]time.Duration{0, 5 * time.Second}).Draw(rt, "age"),
+			Available: rapid.Bool().Draw(rt, "available"),
+		}
+		q.Lat, q.Lon = place(rt, rapid.SampledFrom(regions).Draw(rt, "region"))
+		got, err := f.Nearby(t.Context(), q)
+		require.NoError(t, err)
+		requireSameDrivers(t, bruteForce(fixes, q), got, q)
+	})
+}
+
+// away is never more than the way to any place in the box.
+func TestBoxAway(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		lats, lons := rapid.Float64Range(-90, 90), rapid.Float64Range(-180, 180)
+		b := box{south: lats.Draw(rt, "south"), west: lons.Draw(rt, "west"), east: lons.Draw(rt, "east")}
+		b.north = rapid.Float64Range(b.south, 90).Draw(rt, "north")
+		lat, lon := lats.Draw(rt, "lat"), lons.Draw(rt, "lon")
+		width := b.east - b.west
+		if width < 0 {
+			width += 360
+		}
+		for range 5 {
+			inLat := rapid.Float64Range(b.south, b.north).Draw(rt, "in lat")
+			inLon := wrapLon(b.west + width*rapid.Float64Range(0, 1).Draw(rt, "in lon"))
+			require.LessOrEqual(rt, b.away(lat, lon), Distance(lat, lon, inLat, inLon)+0.01)
+		}
+	})
+	city := box{12.8, 77.4, 13.2, 77.8}
+	require.Zero(t, city.away(13, 77.5))
+	require.InDelta(t, Distance(14, 77.5, 13.2, 77.5), city.away(14, 77.5), 1)
+	require.InDelta(t, Distance(13, 77, 13, 77.4), city.away(13, 77), 10)
+}
+
 func bruteForce(fixes []Fix, q NearbyQuery) (out []Position) {
 	maxAge := int64(60_000)
 	if q.MaxAge > 0 && q.MaxAge < time.Minute {
@@ -57,7 +127,7 @@ func bruteForce(fixes []Fix, q NearbyQuery) (out []Position) {
 	}
 	for _, f := range fixes {
 		d := Distance(q.Lat, q.Lon, f.Lat, f.Lon)
-		if d <= q.RadiusM && base-f.TS <= maxAge {
+		if (q.RadiusM == 0 || d <= q.RadiusM) && base-f.TS <= maxAge && !(q.Available && f.Busy) {
 			out = append(out, Position{DriverID: f.DriverID, DistanceM: d})
 		}
 	}

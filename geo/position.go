@@ -29,6 +29,7 @@ type Position struct {
 	AccuracyM  float32
 	Battery    float32
 	Mock       bool // the phone said that an app made the position up
+	Busy       bool // the driver takes no orders
 	Zone       string
 	DistanceM  float64 // from the place asked for; 0 without one
 	Stale      bool    // older than FleetOptions.StaleAfter
@@ -44,7 +45,7 @@ func (f *Fleet) position(driver, zone, last string, now int64) (p Position, ok b
 	age := now - fix.TS
 	return Position{
 		DriverID: driver, Lat: fix.Lat, Lon: fix.Lon, TS: fix.TS, AgeMS: age,
-		SpeedMPS: fix.SpeedMPS, BearingDeg: fix.BearingDeg, AccuracyM: fix.AccuracyM, Battery: fix.Battery, Mock: fix.Mock,
+		SpeedMPS: fix.SpeedMPS, BearingDeg: fix.BearingDeg, AccuracyM: fix.AccuracyM, Battery: fix.Battery, Mock: fix.Mock, Busy: fix.Busy,
 		Zone: zone, Stale: age > f.staleAfter.Milliseconds(),
 	}, ok
 }
@@ -193,12 +194,13 @@ func (f *Fleet) ZoneSummaries(ctx context.Context) ([]ZoneSummary, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := make([]ZoneSummary, 0, len(f.zones.zones)+len(active))
-	for _, z := range f.zones.zones {
+	zones := f.Zones()
+	out := make([]ZoneSummary, 0, len(zones.zones)+len(active))
+	for _, z := range zones.zones {
 		out = append(out, ZoneSummary{Zone: z.ID, Name: z.Name})
 	}
 	for _, zone := range sortedKeys(active) {
-		if _, ok := f.zones.byID[zone]; !ok {
+		if _, ok := zones.byID[zone]; !ok {
 			out = append(out, ZoneSummary{Zone: zone})
 		}
 	}

@@ -22,13 +22,13 @@ func (f *Fleet) Record(ctx context.Context, fixes []Fix) ([]Outcome, error) {
 		f.batches.Put(b)
 	}()
 	outcomes := make([]Outcome, len(fixes))
-	now := f.nowMS()
+	now, zones := f.nowMS(), f.zoning.Load()
 	for i := range fixes {
 		fix := &fixes[i]
 		if outcomes[i] = f.limits.check(fix, now); outcomes[i].Verdict != Accepted {
 			continue
 		}
-		b.add(i, fix, f.keysAt(fix.Lat, fix.Lon))
+		b.add(i, fix, f.keysAt(zones, fix.Lat, fix.Lon))
 	}
 	for len(b.wave) > 0 {
 		if err := f.recordWave(ctx, b, outcomes, now); err != nil {

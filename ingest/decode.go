@@ -99,10 +99,11 @@ const (
 	bearingDeg
 	battery
 	mock
+	busy
 	numFields
 )
 
-var fieldNames = [numFields]string{"driver_id", "lat", "lon", "ts", "accuracy_m", "speed_mps", "bearing_deg", "battery", "mock"}
+var fieldNames = [numFields]string{"driver_id", "lat", "lon", "ts", "accuracy_m", "speed_mps", "bearing_deg", "battery", "mock", "busy"}
 
 // rawPing holds a ping's fields as they stand in the body, so that each can
 // fail by itself.
@@ -203,6 +204,7 @@ func (raw *rawPing) ping() Ping {
 		bearingDeg: readMeasure(raw[bearingDeg], &f.BearingDeg),
 		battery:    readMeasure(raw[battery], &f.Battery),
 		mock:       readFlag(raw[mock], &f.Mock),
+		busy:       readFlag(raw[busy], &f.Busy),
 	}
 	for i, detail := range details {
 		if detail != "" {

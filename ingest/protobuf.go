@@ -30,6 +30,7 @@ const (
 	tagBearing  = uint64(pingpb.PingBearing)<<3 | uint64(protowire.Fixed32Type)
 	tagBattery  = uint64(pingpb.PingBattery)<<3 | uint64(protowire.Fixed32Type)
 	tagMock     = uint64(pingpb.PingMock)<<3 | uint64(protowire.VarintType)
+	tagBusy     = uint64(pingpb.PingBusy)<<3 | uint64(protowire.VarintType)
 )
 
 // DecodeProtobuf is Decode for a Batch of pingpb/ping.proto. A body without
@@ -99,12 +100,16 @@ func decodeFix(b []byte, f *geo.Fix) bool {
 			}
 			f.TS = int64(binary.LittleEndian.Uint64(b))
 			b = b[8:]
-		case tag == tagMock:
+		case tag == tagMock, tag == tagBusy:
 			v, n := protowire.ConsumeVarint(b)
 			if n < 0 {
 				return false
 			}
-			f.Mock = v != 0
+			if tag == tagMock {
+				f.Mock = v != 0
+			} else {
+				f.Busy = v != 0
+			}
 			b = b[n:]
 		case tag&7 == uint64(protowire.Fixed32Type) && tag>>3 != 0 && tag <= tagBattery:
 			if len(b) < 4 {

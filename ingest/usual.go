@@ -72,6 +72,8 @@ func (d *decoder) usualField(name string, s []byte, i int, f *geo.Fix) (field, i
 		return battery, shortMeasure(s, i, &f.Battery)
 	case "mock":
 		return mock, flag(s, i, &f.Mock)
+	case "busy":
+		return busy, flag(s, i, &f.Busy)
 	}
 	if _, end := plainString(s, i); end > 0 {
 		return numFields, end

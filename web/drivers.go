@@ -28,9 +28,12 @@ type Fleet interface {
 // Tracks is what they need of its past.
 type Tracks = persist.Tracks
 
-// Zones are the polygons.
+// Zones are the polygons, which may change.
 type Zones interface {
 	GeoJSON() []byte
+	// Reload puts others in force and returns how many there are. An error says what
+	// is wrong with their file; then everything stays as it was.
+	Reload(ctx context.Context) (zones int, err error)
 }
 
 // The bounds of a track's time.
@@ -42,9 +45,10 @@ const (
 func (s *server) NearbyDrivers(ctx context.Context, r api.NearbyDriversRequestObject) (api.NearbyDriversResponseObject, error) {
 	ps, err := s.Fleet.Nearby(ctx, geo.NearbyQuery{
 		Lat: r.Params.Lat, Lon: r.Params.Lon,
-		RadiusM: orDefault(r.Params.RadiusM, 2000),
-		Limit:   orDefault(r.Params.Limit, 10),
-		MaxAge:  time.Duration(r.Params.MaxAgeS * float64(time.Second)),
+		RadiusM:   r.Params.RadiusM,
+		Limit:     orDefault(r.Params.Limit, 10),
+		Available: r.Params.Available,
+		MaxAge:    time.Duration(r.Params.MaxAgeS * float64(time.Second)),
 	})
 	if err != nil {
 		return nil, err
@@ -172,7 +176,7 @@ func drivers(ps []geo.Position) []api.Driver {
 
 func driver(p *geo.Position) api.Driver {
 	return api.Driver{
-		DriverID: p.DriverID, Lat: p.Lat, Lon: p.Lon, TS: p.TS, AgeMs: p.AgeMS, Zone: p.Zone, Stale: p.Stale, Mock: p.Mock,
+		DriverID: p.DriverID, Lat: p.Lat, Lon: p.Lon, TS: p.TS, AgeMs: p.AgeMS, Zone: p.Zone, Stale: p.Stale, Mock: p.Mock, Busy: p.Busy,
 		SpeedMps: known(p.SpeedMPS), BearingDeg: known(p.BearingDeg), AccuracyM: known(p.AccuracyM),
 	}
 }

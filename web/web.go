@@ -63,6 +63,9 @@ type Options struct {
 	// Page serves everything else: the map and its files.
 	Page http.Handler
 
+	// AdminToken lets its bearer administrate; empty: nobody.
+	AdminToken string
+
 	// Checks make up /readyz, by the name of the part.
 	Checks  map[string]Check
 	Metrics *prometheus.Registry
@@ -94,7 +97,9 @@ func New(o Options) (http.Handler, error) {
 		Help: "Answers from the database because the engine did not answer.",
 	})
 	o.Metrics.MustRegister(degraded)
-	api.RegisterHandlers(e, api.NewStrictHandler(&server{o, degraded}, []api.StrictMiddlewareFunc{markDegraded}))
+	s := &server{o, degraded}
+	api.RegisterHandlers(e, api.NewStrictHandler(s, []api.StrictMiddlewareFunc{markDegraded}))
+	e.POST("/v1/admin/zones/reload", admin(o.AdminToken, s.reloadZones))
 	e.GET("/v1/orders/:id/events", o.OrderEvents)
 	e.GET("/v1/zones.geojson", func(c echo.Context) error {
 		return c.Blob(http.StatusOK, "application/geo+json", o.Zones.GeoJSON())

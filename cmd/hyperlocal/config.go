@@ -32,6 +32,7 @@ type config struct {
 	Store            string        `koanf:"store"`
 	PingsWaiting     string        `koanf:"pings-waiting"`
 	Zones            string        `koanf:"zones"`
+	AdminToken       string        `koanf:"admin-token"`
 	StaleAfter       time.Duration `koanf:"stale-after"`
 	MaxSpeed         float64       `koanf:"max-speed"`
 	MaxSpeedWithin   time.Duration `koanf:"max-speed-within"`
@@ -81,6 +82,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("store", "", "`where` the durable record is: sqlite:PATH, or cassandra://[user:password@]host[:port]/keyspace (default sqlite:DATA-DIR/hyperlocal.db)")
 	f.String("pings-waiting", "64MiB", "keep pings of at most this `size` in memory while the engine does not answer, to record them when it does; more are refused with 503")
 	f.String("zones", "", "GeoJSON `file` of the zones' polygons; without it every geohash cell of 5 characters is a zone")
+	f.String("admin-token", "", "let who shows this `token` reload the zones over HTTP (off by default); better given as HYPERLOCAL_ADMIN_TOKEN, which other users do not see")
 	f.Duration("stale-after", time.Minute, "leave out drivers whose newest fix is older than this")
 	f.Float64("max-speed", 50, "take a ping for implausible if this many `m/s` and the accuracy of both do not explain the way from the one before")
 	f.Duration("max-speed-within", time.Minute, "ask so only of pings at most this far apart")

@@ -44,6 +44,9 @@ func newMetrics(p *parts) *prometheus.Registry {
 		counter("engine_outages_total", "Times that the engine stopped answering.", func() int64 { _, n := e.Outages(); return n })
 	}
 
+	counter("zone_reloads_total", "Times that the zone file was read again.", p.zones.reloads.Load)
+	counter("zone_reload_failures_total", "Times that it could not be used, and the zones stayed as they were.", p.zones.fails.Load)
+
 	counter("flush_rows_total", "Track rows written to the database.", func() int64 { return p.flusher.Stats().Rows })
 	counter("flush_fixes_total", "Fixes in those rows: fixes divided by rows is the write reduction.", func() int64 { return p.flusher.Stats().Fixes })
 	counter("flush_failures_total", "Turns of a zone whose rows could not be written; they are tried again.", func() int64 { return p.flusher.Stats().Failures })

@@ -38,7 +38,7 @@ type parts struct {
 	shared    bool   // other servers may be on the engine
 	engine    cache.Engine
 	store     persist.Store
-	zones     *geo.Zones
+	zones     *liveZones
 	fleet     *geo.Fleet
 	flusher   *geo.Flusher
 	pruner    *pruner
@@ -59,7 +59,7 @@ type parts struct {
 
 // openParts opens the engine and the database and builds what works on them.
 func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger) (_ *parts, err error) {
-	p := &parts{log: log, name: uuid.NewString(), shared: c.Engine != "memory", zones: zones}
+	p := &parts{log: log, name: uuid.NewString(), shared: c.Engine != "memory"}
 	if p.engine, err = openEngine(ctx, c, log); err != nil {
 		return nil, err
 	}
@@ -67,6 +67,7 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 		return nil, errors.Join(err, p.engine.Close())
 	}
 	p.fleet = geo.NewFleet(p.engine, zones, geo.FleetOptions{StaleAfter: c.StaleAfter, BucketLength: c.Bucket, Limits: c.limits()})
+	p.zones = &liveZones{fleet: p.fleet, read: func() (*geo.Zones, error) { return openZones(c) }, log: log}
 	var flush geo.FlushOptions
 	if flush, p.spill, err = c.flushOptions(log); err != nil {
 		return nil, errors.Join(err, p.close())

@@ -96,7 +96,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 		extra = demoRoutes(city)
 	}
 	handler, err := web.New(web.Options{
-		Fleet: p.fleet, Tracks: p.store, Zones: p.zones, Inventory: p.inventory, Catalogue: p.store, Orders: p.orders, Fences: p.fences,
+		Fleet: p.fleet, Tracks: p.store, Zones: p.zones, AdminToken: c.AdminToken, Inventory: p.inventory, Catalogue: p.store, Orders: p.orders, Fences: p.fences,
 		Pings: p.ingest.Register, Stream: p.streams.Serve, Live: p.hub.Live, OrderEvents: p.hub.OrderEvents, Page: page.Handler(),
 		Checks:  map[string]web.Check{"engine": p.engine.Ping, "store": p.store.Ping},
 		Metrics: newMetrics(p), Logger: log, Now: time.Now, Extra: extra,
@@ -107,6 +107,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 
 	p.start()
 	p.work.Go(func() { headroom.Keep(ctx) })
+	p.work.Go(func() { p.zones.onHangup(ctx) })
 	redisPort.serve(p.engine, c, log)
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)

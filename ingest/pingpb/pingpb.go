@@ -37,6 +37,8 @@ const (
 	PingBearing    protowire.Number = 7
 	PingBattery    protowire.Number = 8
 	PingMock       protowire.Number = 9
+	PingBusy       protowire.Number = 10
+
 	AnswerVerdicts protowire.Number = 1
 	AnswerRejected protowire.Number = 2
 	AnswerTime     protowire.Number = 3
@@ -59,6 +61,7 @@ type Ping struct {
 	BearingDeg   float32
 	Battery      float32 // 0 empty to 1 full
 	Mock         bool
+	Busy         bool // takes no orders now
 }
 
 // E7 is an angle in the unit of the messages.
@@ -80,11 +83,8 @@ func (p *Ping) Append(b []byte) []byte {
 	b = appendMeasure(b, PingSpeed, p.SpeedMPS)
 	b = appendMeasure(b, PingBearing, p.BearingDeg)
 	b = appendMeasure(b, PingBattery, p.Battery)
-	if p.Mock {
-		b = protowire.AppendTag(b, PingMock, protowire.VarintType)
-		b = protowire.AppendVarint(b, 1)
-	}
-	return b
+	b = appendFlag(b, PingMock, p.Mock)
+	return appendFlag(b, PingBusy, p.Busy)
 }
 
 // The bytes that a field takes with its tag, which is one byte.
@@ -102,10 +102,19 @@ func (p *Ping) size() int {
 			n += sizeFixed32
 		}
 	}
-	if p.Mock {
-		n += sizeBool
+	for _, v := range [...]bool{p.Mock, p.Busy} {
+		if v {
+			n += sizeBool
+		}
 	}
 	return n
+}
+
+func appendFlag(b []byte, num protowire.Number, v bool) []byte {
+	if !v {
+		return b
+	}
+	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), 1)
 }
 
 func appendMeasure(b []byte, num protowire.Number, v float32) []byte {

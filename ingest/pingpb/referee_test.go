@@ -51,6 +51,7 @@ func fixOf(m protoreflect.Message) geo.Fix {
 		BearingDeg: measure(m, "bearing_deg"),
 		Battery:    measure(m, "battery"),
 		Mock:       value(m, "mock").Bool(),
+		Busy:       value(m, "busy").Bool(),
 	}
 }
 
@@ -127,7 +128,7 @@ func TestWritesWhatTheOfficialDecoderReads(t *testing.T) {
 			return pingpb.Ping{
 				DriverID: rapid.String().Draw(t, "id"), LatE7: rapid.Int32().Draw(t, "lat"), LonE7: rapid.Int32().Draw(t, "lon"),
 				TSMS: rapid.Int64().Draw(t, "ts"), AccuracyM: measures.Draw(t, "accuracy"), SpeedMPS: measures.Draw(t, "speed"),
-				BearingDeg: measures.Draw(t, "bearing"), Battery: measures.Draw(t, "battery"), Mock: rapid.Bool().Draw(t, "mock"),
+				BearingDeg: measures.Draw(t, "bearing"), Battery: measures.Draw(t, "battery"), Mock: rapid.Bool().Draw(t, "mock"), Busy: rapid.Bool().Draw(t, "busy"),
 			}
 		}), 0, 5).Draw(t, "pings")
 		var body []byte
@@ -144,7 +145,7 @@ func TestWritesWhatTheOfficialDecoderReads(t *testing.T) {
 			require.Empty(t, m.GetUnknown())
 			want := geo.Fix{
 				DriverID: p.DriverID, Lat: float64(p.LatE7) / 1e7, Lon: float64(p.LonE7) / 1e7, TS: p.TSMS,
-				AccuracyM: p.AccuracyM, SpeedMPS: p.SpeedMPS, BearingDeg: p.BearingDeg, Battery: p.Battery, Mock: p.Mock,
+				AccuracyM: p.AccuracyM, SpeedMPS: p.SpeedMPS, BearingDeg: p.BearingDeg, Battery: p.Battery, Mock: p.Mock, Busy: p.Busy,
 			}
 			sameFix(t, want, fixOf(m))
 			sameFix(t, want, got[i].Fix)

@@ -275,6 +275,9 @@ type Driver struct {
 	AgeMs      int64    `json:"age_ms"`
 	BearingDeg *float64 `json:"bearing_deg,omitempty"`
 
+	// Busy The driver takes no orders
+	Busy bool `json:"busy,omitempty"`
+
 	// DistanceM From the place asked for
 	DistanceM *float64  `json:"distance_m,omitempty"`
 	DriverID  string    `json:"driver_id"`
@@ -465,10 +468,13 @@ type Ping struct {
 	Battery float64 `json:"battery,omitempty"`
 
 	// BearingDeg Clockwise from north; negative: unknown
-	BearingDeg *float64  `json:"bearing_deg,omitempty"`
-	DriverID   string    `json:"driver_id"`
-	Lat        Latitude  `json:"lat"`
-	Lon        Longitude `json:"lon"`
+	BearingDeg *float64 `json:"bearing_deg,omitempty"`
+
+	// Busy The driver takes no orders now; without it, he does
+	Busy     bool      `json:"busy,omitempty"`
+	DriverID string    `json:"driver_id"`
+	Lat      Latitude  `json:"lat"`
+	Lon      Longitude `json:"lon"`
 
 	// Mock The phone says that an app made the position up; kept, and counted
 	Mock bool `json:"mock,omitempty"`
@@ -716,10 +722,15 @@ type ReservationID = string
 
 // NearbyDriversParams defines parameters for NearbyDrivers.
 type NearbyDriversParams struct {
-	Lat     Lat     `form:"lat" json:"lat"`
-	Lon     Lon     `form:"lon" json:"lon"`
+	Lat Lat `form:"lat" json:"lat"`
+	Lon Lon `form:"lon" json:"lon"`
+
+	// RadiusM Without it, the nearest drivers wherever they are
 	RadiusM float64 `form:"radius_m,omitempty" json:"radius_m,omitempty"`
-	Limit   int     `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Available Only drivers who are not busy
+	Available bool `form:"available,omitempty" json:"available,omitempty"`
+	Limit     int  `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// MaxAgeS Only fixes at most this old; never older than the server's --stale-after
 	MaxAgeS float64 `form:"max_age_s,omitempty" json:"max_age_s,omitempty"`
@@ -1123,6 +1134,13 @@ func (w *ServerInterfaceWrapper) NearbyDrivers(ctx echo.Context) error {
 	err = runtime.BindQueryParameterWithOptions("form", true, false, "radius_m", ctx.QueryParams(), &params.RadiusM, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
 	if err != nil {
 		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter radius_m: %s", err))
+	}
+
+	// ------------- Optional query parameter "available" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "available", ctx.QueryParams(), &params.Available, runtime.BindQueryParameterOptions{Type: "boolean", Format: ""})
+	if err != nil {
+		return echo.NewHTTPError(http.StatusBadRequest, fmt.Sprintf("Invalid format for parameter available: %s", err))
 	}
 
 	// ------------- Optional query parameter "limit" -------------
