@@ -42,6 +42,7 @@ a database at a tenth of the write rate.
   hyperlocal serve               the empty product
   hyperlocal import FILE.csv     fill the catalogue of a running server's database
   hyperlocal export tracks       write a part of the database as text
+  hyperlocal loadtest            load a server as a fleet of phones does
   hyperlocal check               compare stock with the sum of its movements
   hyperlocal rebuild             restore the engine's stock from the database
   hyperlocal engine check        look at the memory engine's files`,
@@ -49,6 +50,6 @@ a database at a tenth of the write rate.
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(serveCommand(), importCommand(), exportCommand(), checkCommand(), rebuildCommand(), engineCommand())
+	root.AddCommand(serveCommand(), importCommand(), exportCommand(), loadtestCommand(), checkCommand(), rebuildCommand(), engineCommand())
 	return root
 }
