@@ -71,6 +71,10 @@ bench-flush: ## measure writing a million drivers' rows of a second, and pings w
 		go test -run '^$$' -bench '^(BenchmarkWriteTracks|BenchmarkRecordDuringOutage|BenchmarkTrackBytes)$$' -benchtime 1x -count 3 \
 		./persist/sqlite ./persist/cassandra ./geo
 
+.PHONY: bench-sustained
+bench-sustained: build ## load the server with a country's fleet for a minute (DRIVERS, DURATION, PROTOCOL)
+	./scripts/bench-sustained.sh
+
 .PHONY: bench-engine
 bench-engine: ## measure the memory engine beside a redis-server that is started here (ENGINEBENCH='-lines hmget')
 	go run ./cache/enginebench $(ENGINEBENCH)

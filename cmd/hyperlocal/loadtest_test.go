@@ -1,0 +1,54 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"hyperlocal/loadtest/openloop"
+)
+
+// A load in every protocol, with all that phones do: every ping has the verdict that it
+// must have, by what the server says and by what it counts.
+func TestLoadtestAccountsForEveryPing(t *testing.T) {
+	zones := filepath.Join(t.TempDir(), "country.geojson")
+	text, err := command("loadtest", "zones").Output()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(zones, text, 0o600))
+	p := startServer(t, "--zones", zones)
+	require.Contains(t, string(p.do("GET", "/v1/zones", nil).body), "bengaluru_middle")
+	for _, protocol := range openloop.Protocols {
+		t.Run(string(protocol), func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "report.json")
+			cmd := command("loadtest", "--url", p.url, "--protocol", string(protocol), "--drivers", "300", "--batch", "10",
+				"--interval", "200ms", "--duration", "2s", "--warmup", "200ms", "--connections", "4", "--followers", "3",
+				"--tunnels", "0.2", "--duplicates", "0.2", "--disorder", "0.2", "--prefix", string(protocol)+"-",
+				"--server-pid", strconv.Itoa(p.cmd.Process.Pid), "--report", file)
+			out, err := cmd.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			require.Contains(t, string(out), "nothing missing, nothing invented")
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			var r struct {
+				Account struct {
+					Sent     map[string]int
+					Verdicts map[string]int
+				}
+				Server    *openloop.Server
+				Followers openloop.Followed
+			}
+			require.NoError(t, json.Unmarshal(text, &r))
+			require.Greater(t, r.Account.Sent["late"], 30)
+			require.Equal(t, r.Account.Sent["late"], r.Account.Verdicts["late"])
+			require.Positive(t, r.Server.RSSEnd)
+			require.Positive(t, r.Followers.Frames)
+		})
+	}
+	out, err := command("loadtest", "--url", p.url, "--duration", "1s", "--interval", "200ms", "--drivers", "10", "--max-p99", "1us").CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "more than 1µs")
+}

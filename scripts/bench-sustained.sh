@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# A country's fleet on this machine: DRIVERS (a million), each with a ping every four
+# seconds, for DURATION, in a hundred zones, followers watching, the journal and the
+# flush to SQLite at work, and the load generator beside it all. PROTOCOL is json,
+# protobuf or another of `hyperlocal loadtest --help`. Run by `make bench-sustained`.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+port=${BENCH_PORT:-17440}
+dir=$(mktemp -d)
+./bin/hyperlocal loadtest zones >"$dir/country.geojson"
+./bin/hyperlocal serve --addr "127.0.0.1:$port" --data-dir "$dir/data" --zones "$dir/country.geojson" \
+	--log-level warn >"$dir/server.log" 2>&1 &
+server=$!
+trap 'kill "$server"; wait "$server" || true; rm -rf "$dir"' EXIT
+until curl -sf "http://127.0.0.1:$port/readyz" >/dev/null; do
+	kill -0 "$server" || { cat "$dir/server.log" >&2; exit 1; }
+	sleep 0.1
+done
+./bin/hyperlocal loadtest --url "http://127.0.0.1:$port" --server-pid "$server" \
+	--drivers "${DRIVERS:-1000000}" --duration "${DURATION:-60s}" --protocol "${PROTOCOL:-protobuf}" \
+	--followers 100 --max-p99 50ms "$@"
