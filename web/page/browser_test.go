@@ -2,7 +2,9 @@ package page
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -90,4 +92,36 @@ func TestPageOnPhone(t *testing.T) {
 	require.False(t, browsertest.Eval[bool](b, "document.documentElement.scrollWidth > innerWidth"), "nothing is wider than the screen")
 	covered := browsertest.Eval[float64](b, "document.querySelector('.side').getBoundingClientRect().height / innerHeight")
 	require.Less(t, covered, 0.6, "the map stays visible")
+}
+
+// The page of operations shows the metrics as they change, and says when it cannot.
+func TestOpsPage(t *testing.T) {
+	var fixes, rows, fail atomic.Int64
+	mux := http.NewServeMux()
+	mux.Handle("/", Handler())
+	mux.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) {
+		if fail.Load() != 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintf(w, "# HELP x y\nhyperlocal_flush_fixes_total %d\nhyperlocal_flush_rows_total %d\nhyperlocal_flush_write_reduction %v\n"+
+			"hyperlocal_pings_total{verdict=\"accepted\"} %d\nhyperlocal_flush_lag_seconds 90.5\n",
+			fixes.Add(1000), rows.Add(100), float64(fixes.Load())/float64(rows.Load()), fixes.Load())
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	b := browsertest.Open(t, server.URL+"/ops", 1200, 800)
+	figure := func(name string) string {
+		return browsertest.Eval[string](b, "document.querySelector('[data-figure=\"hyperlocal_"+name+"\"]').textContent")
+	}
+	b.Wait("document.getElementById('state').textContent === 'Live'")
+	require.Equal(t, "10 : 1", figure("flush_write_reduction"))
+	require.Equal(t, "90.5 s", figure("flush_lag_seconds"))
+	require.Equal(t, "–", figure("subscribers"), "what the server does not tell")
+	b.Wait(`document.querySelector('[data-figure="hyperlocal_flush_rows_total"]').textContent.endsWith('/s')`)
+	require.Equal(t, "bad", browsertest.Eval[string](b, `document.querySelector('[data-figure="hyperlocal_flush_lag_seconds"]').className`))
+	fail.Store(1)
+	b.Wait("document.getElementById('state').dataset.state === 'lost'")
+	fail.Store(0)
+	b.Wait("document.getElementById('state').dataset.state === 'live'")
 }

@@ -1,5 +1,6 @@
-// Package page is the live map: partners over wards and main roads, stores
-// with their stock, and one order on its way. It is plain ES modules under
+// Package page is the live map, partners over wards and main roads, stores with
+// their stock, and one order on its way; and the page of operations at /ops, which
+// shows the server's metrics. It is plain ES modules under
 // src, bundled with Leaflet by package bundle; what was built is committed
 // under dist and embedded, so that building the server needs Go alone. Run
 // `go generate ./web/page` after a change under src.
@@ -52,7 +53,7 @@ type file struct {
 // never change.
 const hashed = "/assets/"
 
-// Handler serves the page at "/" and what it needs beside it. Other paths get
+// Handler serves the pages at "/" and "/ops" and what it needs beside it. Other paths get
 // a problem document. It answers GET and HEAD.
 func Handler() http.Handler {
 	files := load()
@@ -93,8 +94,9 @@ func load() map[string]file {
 		// Cannot happen: the files are part of the binary.
 		files["/index.html"] = newFile("/index.html", types[".txt"], []byte(err.Error()))
 	}
-	files["/"] = files["/index.html"]
+	files["/"], files["/ops"] = files["/index.html"], files["/ops.html"]
 	delete(files, "/index.html")
+	delete(files, "/ops.html")
 	return files
 }
 

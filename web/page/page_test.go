@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,31 +23,33 @@ func get(t *testing.T, path string, header ...string) (*http.Response, string) {
 	return w.Result(), string(body)
 }
 
-func TestPageAndEverythingItNames(t *testing.T) {
-	res, html := get(t, "/")
-	require.Equal(t, http.StatusOK, res.StatusCode)
-	require.Equal(t, "text/html; charset=utf-8", res.Header.Get("Content-Type"))
-	require.Equal(t, "no-cache", res.Header.Get("Cache-Control"))
-	require.Equal(t, policy, res.Header.Get("Content-Security-Policy"))
+func TestPagesAndEverythingTheyName(t *testing.T) {
+	for path, least := range map[string]int{"/": 4, "/ops": 5} {
+		res, html := get(t, path)
+		require.Equal(t, http.StatusOK, res.StatusCode)
+		require.Equal(t, "text/html; charset=utf-8", res.Header.Get("Content-Type"))
+		require.Equal(t, "no-cache", res.Header.Get("Cache-Control"))
+		require.Equal(t, policy, res.Header.Get("Content-Security-Policy"))
 
-	names := regexp.MustCompile(`(?:src|href)="(/[^"]+)"`).FindAllStringSubmatch(html, -1)
-	require.GreaterOrEqual(t, len(names), 4)
-	for _, name := range names {
-		res, body := get(t, name[1])
-		require.Equal(t, http.StatusOK, res.StatusCode, name[1])
-		require.NotEmpty(t, body)
-		if strings.HasPrefix(name[1], hashed) {
+		names := regexp.MustCompile(`(?:src|href)="(/assets/[^"]+)"`).FindAllStringSubmatch(html, -1)
+		require.GreaterOrEqual(t, len(names), least-1)
+		for _, name := range names {
+			res, body := get(t, name[1])
+			require.Equal(t, http.StatusOK, res.StatusCode, name[1])
+			require.NotEmpty(t, body)
 			require.Contains(t, res.Header.Get("Cache-Control"), "immutable", name[1])
 		}
 	}
 }
 
-// The policy allows neither, so the page must not have them.
-func TestPageHasNothingInline(t *testing.T) {
-	_, html := get(t, "/")
-	require.NotRegexp(t, `<script[^>]*>[^<]`, html)
-	require.NotRegexp(t, `<style|\sstyle=|\son\w+=`, html)
-	require.NotContains(t, html, "{{")
+// The policy allows neither, so the pages must not have them.
+func TestPagesHaveNothingInline(t *testing.T) {
+	for _, path := range []string{"/", "/ops"} {
+		_, html := get(t, path)
+		require.NotRegexp(t, `<script[^>]*>[^<]`, html)
+		require.NotRegexp(t, `<style|\sstyle=|\son\w+=`, html)
+		require.NotContains(t, html, "{{")
+	}
 }
 
 func TestPageIsRevalidated(t *testing.T) {
@@ -61,7 +62,7 @@ func TestPageIsRevalidated(t *testing.T) {
 }
 
 func TestOtherPathsAreProblems(t *testing.T) {
-	for _, path := range []string{"/nope", "/v1/nope", "/index.html", "/sources.sha256", "/assets/", "/../page.go"} {
+	for _, path := range []string{"/nope", "/v1/nope", "/index.html", "/ops.html", "/sources.sha256", "/assets/", "/../page.go"} {
 		res, body := get(t, path)
 		require.Equal(t, http.StatusNotFound, res.StatusCode, path)
 		require.Equal(t, "application/problem+json", res.Header.Get("Content-Type"))

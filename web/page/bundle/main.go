@@ -40,7 +40,7 @@ func build() error {
 	if err != nil {
 		return err
 	}
-	if err := writePage(names); err != nil {
+	if err := writePages(names); err != nil {
 		return err
 	}
 	if err := writeLicences(); err != nil {
@@ -70,7 +70,7 @@ func fetch() error {
 // source without the hash, such as "main.js".
 func bundle() (map[string]string, error) {
 	result := api.Build(api.BuildOptions{
-		EntryPoints:       []string{"src/main.js", "src/style.css", "src/icon.svg"},
+		EntryPoints:       []string{"src/main.js", "src/style.css", "src/ops.js", "src/ops.css", "src/icon.svg"},
 		Outdir:            "dist/assets",
 		EntryNames:        "[name]-[hash]",
 		AssetNames:        "[name]-[hash]",
@@ -101,17 +101,24 @@ func bundle() (map[string]string, error) {
 	return names, nil
 }
 
-func writePage(names map[string]string) error {
-	html, err := os.ReadFile("src/index.html")
-	if err != nil {
-		return err
-	}
-	page := strings.NewReplacer(
+func writePages(names map[string]string) error {
+	fill := strings.NewReplacer(
 		"{{script}}", names["main.js"],
 		"{{style}}", names["style.css"],
+		"{{ops-script}}", names["ops.js"],
+		"{{ops-style}}", names["ops.css"],
 		"{{icon}}", names["icon.svg"],
-	).Replace(string(html))
-	return os.WriteFile("dist/index.html", []byte(page), 0o644)
+	)
+	for _, page := range []string{"index.html", "ops.html"} {
+		html, err := os.ReadFile("src/" + page)
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile("dist/"+page, []byte(fill.Replace(string(html))), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func writeLicences() error {
