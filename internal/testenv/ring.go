@@ -27,6 +27,7 @@ type RingNode struct {
 
 	script string
 	args   []string
+	more   string // file of settings
 	log    string // file
 	read   int64  // so much of it is of earlier runs
 	cmd    *exec.Cmd
@@ -43,6 +44,12 @@ const (
 // all others. They end with the test.
 func OwnRing(t testing.TB, nodes int) *Ring {
 	t.Helper()
+	return OwnRingWith(t, nodes, "")
+}
+
+// OwnRingWith is OwnRing with further settings, as lines of cassandra.yaml.
+func OwnRingWith(t testing.TB, nodes int, yaml string) *Ring {
+	t.Helper()
 	lib, java := need(t, "HYPERLOCAL_TEST_CASSANDRA_LIB"), need(t, "HYPERLOCAL_TEST_JAVA")
 	r := &Ring{}
 	var seeds []string
@@ -51,8 +58,13 @@ func OwnRing(t testing.TB, nodes int) *Ring {
 		seeds = append(seeds, fmt.Sprintf("%s:%d", loopback(i), storage))
 	}
 	dir := t.TempDir()
+	more := filepath.Join(dir, "more.yaml")
+	if err := os.WriteFile(more, []byte(yaml), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for i := range nodes {
 		n := &RingNode{
+			more:    more,
 			Address: fmt.Sprintf("%s:%d", loopback(i), native),
 			script:  filepath.Join(sourceDir(), "..", "..", "scripts", "cassandra", "start.sh"),
 			log:     filepath.Join(dir, strconv.Itoa(i)+".log"),
@@ -128,7 +140,7 @@ func (n *RingNode) run(t testing.TB, java string) {
 		n.read = info.Size()
 	}
 	n.cmd = exec.Command(n.script, n.args...)
-	n.cmd.Env = append(os.Environ(), "JAVA="+java)
+	n.cmd.Env = append(os.Environ(), "JAVA="+java, "MORE_YAML="+n.more)
 	n.cmd.Stdout, n.cmd.Stderr = log, log
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)

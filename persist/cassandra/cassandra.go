@@ -86,6 +86,9 @@ var _ persist.Store = (*Store)(nil)
 //	consistency  of reads and writes (local_quorum)
 //	dc           the data centre whose nodes to talk to while there are any (any)
 //	timeout      for an answer of the cluster, and for connecting (10s)
+//	tls          on, or unverified for certificates that nobody checks (none)
+//	ca           file of the certificates to trust (the system's); means tls=on
+//	cert, key    files of this server's certificate, where nodes ask for one
 //
 // A keyspace that exists stays as it is; if the URL names a replication that it
 // does not have, Open refuses. A cluster that cannot be reached is

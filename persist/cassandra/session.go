@@ -61,6 +61,7 @@ func connect(ctx context.Context, set settings, keyspace string) (*gocql.Session
 		nodes = gocql.RoundRobinHostPolicy()
 	}
 	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(nodes, gocql.ShuffleReplicas())
+	cluster.SslOpts = set.tls
 	if set.user != "" {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: set.user, Password: set.password}
 	}

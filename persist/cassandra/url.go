@@ -1,9 +1,11 @@
 package cassandra
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,6 +26,7 @@ type settings struct {
 	consistency      gocql.Consistency
 	dc               string
 	timeout          time.Duration
+	tls              *gocql.SslOptions // nil: none
 }
 
 // keyspaceName is what Cassandra allows, without the names that need quotes.
@@ -57,7 +60,10 @@ func parseURL(raw string) (settings, error) {
 		return set, fmt.Errorf("keyspace %q: after the hosts a name of lower-case letters, digits and _ is needed, 48 at most", keyspace)
 	}
 	set.keyspace = keyspace
-	return set, set.parameters(query)
+	if err := set.parameters(query); err != nil {
+		return set, err
+	}
+	return set, set.checkTLS()
 }
 
 func (set *settings) credentials(info string) error {
@@ -122,8 +128,47 @@ func (set *settings) parameters(query string) error {
 			if err != nil || set.timeout <= 0 {
 				return fmt.Errorf("timeout=%s: a duration such as 10s is needed", value)
 			}
+		case "tls":
+			if value != "on" && value != "unverified" {
+				return fmt.Errorf("tls=%s: on, or unverified for certificates that nobody checks, is needed", value)
+			}
+			set.encrypt().EnableHostVerification = value == "on"
+			set.tls.InsecureSkipVerify = value != "on"
+		case "ca":
+			set.encrypt().CaPath = value
+		case "cert":
+			set.encrypt().CertPath = value
+		case "key":
+			set.encrypt().KeyPath = value
 		default:
-			return fmt.Errorf("unknown parameter %s: there are replication, consistency, dc and timeout", name)
+			return fmt.Errorf("unknown parameter %s: there are replication, consistency, dc, timeout, tls, ca, cert and key", name)
+		}
+	}
+	return nil
+}
+
+// encrypt returns what is known of TLS, which is used from then on.
+func (set *settings) encrypt() *gocql.SslOptions {
+	if set.tls == nil {
+		set.tls = &gocql.SslOptions{Config: &tls.Config{MinVersion: tls.VersionTLS12}, EnableHostVerification: true}
+	}
+	return set.tls
+}
+
+// checkTLS refuses files that are not there: the driver would say less.
+func (set *settings) checkTLS() error {
+	if set.tls == nil {
+		return nil
+	}
+	if (set.tls.CertPath == "") != (set.tls.KeyPath == "") {
+		return errors.New("cert and key belong together")
+	}
+	for name, path := range map[string]string{"ca": set.tls.CaPath, "cert": set.tls.CertPath, "key": set.tls.KeyPath} {
+		if path == "" {
+			continue
+		}
+		if _, err := os.ReadFile(path); err != nil {
+			return fmt.Errorf("%s=%s: %w", name, path, err)
 		}
 	}
 	return nil

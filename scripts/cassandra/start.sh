@@ -7,7 +7,8 @@
 # by default the node is alone. A seed does not wait for others' data when it
 # starts, so a new ring whose nodes are all seeds may be started at once.
 # The process becomes Java itself (exec), so the caller's pid is the node's.
-# JAVA names the Java 17 to use, when it is not the one on the PATH.
+# JAVA names the Java 17 to use, when it is not the one on the PATH, and MORE_YAML a
+# file with further settings.
 set -euo pipefail
 
 if [ $# -ne 7 ] && [ $# -ne 8 ]; then
@@ -28,7 +29,7 @@ sed -e "s|@ADDRESS@|$address|g" \
 	-e "s|@NATIVE_PORT@|$native_port|g" \
 	-e "s|@STORAGE_PORT@|$storage_port|g" \
 	-e "s|@SEEDS@|$seeds|g" \
-	"$here/cassandra.yaml.in" >"$node/cassandra.yaml"
+	"$here/cassandra.yaml.in" ${MORE_YAML:+"$MORE_YAML"} >"$node/cassandra.yaml"
 
 # A process that may lock memory has Cassandra pin its whole heap at the start,
 # touching every page. Root may; take that right away where we can.
@@ -45,6 +46,6 @@ exec "${unlocked[@]}" "${JAVA:-java}" "@$here/jvm.options" "-Xms$heap" "-Xmx$hea
 	"-Dlogback.configurationFile=file://$here/logback.xml" \
 	"-Dcassandra.config=file://$node/cassandra.yaml" \
 	"-Dcassandra.storagedir=$node" \
-	"-Dcassandra.jmx.local.port=$jmx_port" \
+	"-Dcassandra.jmx.local.port=$jmx_port" -Dcassandra.superuser_setup_delay_ms=0 \
 	"-Djava.io.tmpdir=$node/tmp" "-Djna.tmpdir=$node/tmp" \
 	-cp "$lib/*" org.apache.cassandra.service.CassandraDaemon
