@@ -75,6 +75,10 @@ func newMetrics(p *parts) *prometheus.Registry {
 	gauge("orders_lag_seconds", "Age of the oldest change of an order that waits for the database.",
 		func() float64 { return p.orders.Stats().DrainLag.Seconds() })
 
+	if s, ok := p.store.(interface{ InFlight() int }); ok {
+		gauge("store_in_flight_limit", "Batches that may be on their way to Cassandra at a time: fewer while it is slow.",
+			func() float64 { return float64(s.InFlight()) })
+	}
 	gauge("streams", "Open WebSockets that send pings.", func() float64 { return float64(p.streams.Open()) })
 	fenceMetrics(reg, p.fences)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/gocql/gocql"
 	"golang.org/x/sync/errgroup"
@@ -15,7 +16,7 @@ const (
 	// falls until a hundred or so and then stays.
 	maxBatchRows  = 200
 	maxBatchBytes = 256 << 10
-	// inFlight is how many requests one call has under way.
+	// inFlight is how many reads one call has under way; of batches, see pacer.
 	inFlight = 8
 )
 
@@ -68,12 +69,14 @@ func (t table[T]) batches(rows []T) iter.Seq[[]*T] {
 // write writes rows with one timestamp, several batches at a time.
 func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp int64) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(inFlight)
+	var stopped error
 	for piece := range t.batches(rows) {
-		if ctx.Err() != nil {
-			break
+		if stopped = s.pace.enter(ctx); stopped != nil {
+			break // by the caller, or by a failure
 		}
-		group.Go(func() error {
+		group.Go(func() (err error) {
+			began := time.Now()
+			defer func() { s.pace.leave(time.Since(began), err != nil && outage(err)) }()
 			batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).WithTimestamp(timestamp)
 			batch.Entries = make([]gocql.BatchEntry, len(piece))
 			for i, row := range piece {
@@ -82,7 +85,10 @@ func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp
 			return s.session.ExecuteBatch(batch)
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return stopped
 }
 
 // each calls fn for every one of keys, several at a time, and returns the
@@ -91,9 +97,10 @@ func each[K, V any](ctx context.Context, keys []K, fn func(context.Context, K) (
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(inFlight)
 	results := make([]V, len(keys))
+	var stopped error
 	for i, key := range keys {
-		if ctx.Err() != nil {
-			break
+		if stopped = ctx.Err(); stopped != nil {
+			break // by the caller, or by a failure
 		}
 		group.Go(func() (err error) {
 			results[i], err = fn(ctx, key)
@@ -102,6 +109,9 @@ func each[K, V any](ctx context.Context, keys []K, fn func(context.Context, K) (
 	}
 	if err := group.Wait(); err != nil {
 		return nil, err
+	}
+	if stopped != nil {
+		return nil, stopped
 	}
 	return results, nil
 }

@@ -64,6 +64,7 @@ type Store struct {
 	session *gocql.Session
 	ttl     int // of tracks, in seconds; 0: none
 	clock   clock
+	pace    *pacer // of batches
 
 	hours  *seen[driverHour]
 	days   *seen[int64]
@@ -109,6 +110,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	return &Store{
 		session: session,
 		ttl:     ttl,
+		pace:    newPacer(),
 		hours:   newSeen[driverHour](indexLife, time.Now),
 		days:    newSeen[int64](indexLife, time.Now),
 		blocks:  newSeen[ledgerBlock](indexLife, time.Now),

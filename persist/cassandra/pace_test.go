@@ -1,0 +1,85 @@
+package cassandra
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// windows tells a pacer of so many windows of answers that took a time each.
+func (p *pacer) windows(t *testing.T, n int, took time.Duration) {
+	t.Helper()
+	for range n * paceWindow {
+		require.NoError(t, p.enter(t.Context()))
+		p.leave(took, false)
+	}
+}
+
+func TestPaceFollowsLatency(t *testing.T) {
+	p := newPacer()
+	p.windows(t, 10, 5*time.Millisecond)
+	require.Equal(t, initInFlight+10, p.limit)
+	p.windows(t, 100, 6*time.Millisecond)
+	require.Equal(t, maxInFlight, p.limit, "a little slower is not too slow")
+	p.windows(t, 2, 60*time.Millisecond)
+	require.Equal(t, maxInFlight*3/4*3/4, p.limit)
+	low := maxInFlight
+	for range 8 {
+		p.windows(t, 1, 60*time.Millisecond)
+		low = min(low, p.limit)
+	}
+	require.Less(t, low, 12)
+	p.windows(t, 80, 60*time.Millisecond)
+	require.Equal(t, maxInFlight, p.limit, "slow for good is what it is now")
+	for range 10 {
+		require.NoError(t, p.enter(t.Context()))
+		p.leave(time.Second, true)
+	}
+	require.Equal(t, minInFlight, p.limit, "failures count at once")
+}
+
+func TestPaceStaysWithinItsBounds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := newPacer()
+		for range rapid.IntRange(0, 500).Draw(t, "answers") {
+			require.NoError(t, p.enter(context.Background()))
+			p.leave(time.Duration(rapid.IntRange(0, 1000).Draw(t, "ms"))*time.Millisecond, rapid.IntRange(0, 20).Draw(t, "fate") == 0)
+			require.True(t, p.limit >= minInFlight && p.limit <= maxInFlight)
+			require.Zero(t, p.flying)
+		}
+	})
+}
+
+// No more than the limit are under way, and who gives up does not take a place.
+func TestPaceIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer()
+		var flying, most atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 400 {
+			wg.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
+				defer cancel()
+				if p.enter(ctx) != nil {
+					return
+				}
+				n := flying.Add(1)
+				most.Store(max(most.Load(), n))
+				time.Sleep(10 * time.Millisecond)
+				flying.Add(-1)
+				p.leave(10*time.Millisecond, false)
+			})
+		}
+		wg.Wait()
+		require.LessOrEqual(t, most.Load(), int64(maxInFlight))
+		require.GreaterOrEqual(t, most.Load(), int64(initInFlight))
+		require.Zero(t, p.flying)
+		require.Empty(t, p.waiting)
+	})
+}
