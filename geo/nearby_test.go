@@ -81,7 +81,7 @@ func TestNearbyAtTheEnds(t *testing.T) {
 	}
 	checks := 0
 	rapid.Check(t, func(rt *rapid.T) {
-		if checks++; checks > 40 { // each looks at all drivers
+		if checks++; checks > 15 { // each looks at all drivers
 			return
 		}
 		q := NearbyQuery{

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # What a ping costs the server's process, in user and system CPU time, beside
 # the glue of echo, sonic and rueidis on a Redis server: all in one run on one
-# machine. Run by `make bench`; each driver sends a ping a second, DRIVERS and ROUNDS make the run smaller or longer.
+# machine. Run by `make bench`. DRIVERS send a ping every four seconds from a hundred
+# zones over twenty cities, for DURATION; the flush, every 30 s, has its share.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-drivers=${DRIVERS:-100000}
-rounds=${ROUNDS:-40} # of a second each: the flush, every 30 s, has its share
+drivers=${DRIVERS:-400000}
+duration=${DURATION:-60s}
 port=${BENCH_REDIS_PORT:-17439}
 
 go build -o bin/hyperlocal ./cmd/hyperlocal
@@ -28,11 +29,15 @@ until redis-cli -p "$port" ping >/dev/null 2>&1; do
 	sleep 0.1
 done
 
-cost() { ./bin/pingcost -interval 1s -drivers "$drivers" -rounds "$rounds" "$@"; echo; }
+for protocol in json protobuf; do
+	echo "== one server process, memory engine, SQLite: batches of 100, $protocol"
+	DRIVERS=$drivers DURATION=$duration PROTOCOL=$protocol MAX_P99=0 ./scripts/bench-sustained.sh 2>/dev/null
+	echo
+done
 
-echo "== one server process, memory engine, SQLite"
-cost
-cost -mixed
+# These two take a fifth of the fleet: a Redis has half of one core for it.
+cost() { ./bin/pingcost -interval 4s -drivers "$((drivers / 5))" -rounds 10 "$@"; echo; }
+
 echo "== one server process and its Redis, CPU of both"
 cost -engine "redis://127.0.0.1:$port" -engine-pid "$redis"
 redis-cli -p "$port" flushall >/dev/null
