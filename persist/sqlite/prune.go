@@ -12,10 +12,10 @@ const (
 		WHERE bucket_start_ms = (SELECT min(bucket_start_ms) FROM tracks WHERE bucket_start_ms < :before)
 		AND zone = (SELECT min(zone) FROM tracks WHERE bucket_start_ms =
 			(SELECT min(bucket_start_ms) FROM tracks WHERE bucket_start_ms < :before))`
-	deleteDays = `DELETE FROM driver_days
-		WHERE day_start_ms = (SELECT min(day_start_ms) FROM driver_days WHERE day_start_ms <= :before - 86400000)
-		AND zone = (SELECT min(zone) FROM driver_days WHERE day_start_ms =
-			(SELECT min(day_start_ms) FROM driver_days WHERE day_start_ms <= :before - 86400000))`
+	deleteHours = `DELETE FROM driver_hours
+		WHERE hour_start_ms = (SELECT min(hour_start_ms) FROM driver_hours WHERE hour_start_ms <= :before - 3600000)
+		AND zone = (SELECT min(zone) FROM driver_hours WHERE hour_start_ms =
+			(SELECT min(hour_start_ms) FROM driver_hours WHERE hour_start_ms <= :before - 3600000))`
 )
 
 // PruneTracks deletes a piece of the rows whose bucket began before a time, in ms
@@ -23,7 +23,7 @@ const (
 // there may be more. The room in the file is used for new rows.
 func (s *Store) PruneTracks(ctx context.Context, before int64) (rows int64, more bool, err error) {
 	err = s.write(ctx, "prune tracks", func(tx *sql.Tx) error {
-		for _, statement := range []string{deleteTracks, deleteDays} {
+		for _, statement := range []string{deleteTracks, deleteHours} {
 			result, err := tx.ExecContext(ctx, statement, sql.Named("before", before))
 			if err != nil {
 				return err

@@ -53,9 +53,9 @@ func TestPruneTracks(t *testing.T) {
 	db, err := sql.Open("sqlite", path)
 	require.NoError(t, err)
 	defer db.Close()
-	var days int
-	require.NoError(t, db.QueryRow("SELECT count(*) FROM driver_days").Scan(&days))
-	require.Equal(t, 12, days, "of two days that have rows")
+	var hours int
+	require.NoError(t, db.QueryRow("SELECT count(*) FROM driver_hours").Scan(&hours))
+	require.Equal(t, 12, hours, "of the hours that have rows")
 }
 
 // The room of what was pruned is used again: five days take no more than two and some.

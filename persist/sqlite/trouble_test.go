@@ -113,10 +113,10 @@ func TestTranslate(t *testing.T) {
 func TestQueriesUseKeys(t *testing.T) {
 	s, _ := openTrouble(t, Options{})
 	for _, query := range []string{selectTracks, selectMovements, selectOrder, selectEvents, selectProducts,
-		deleteTracks, deleteDays, selectLastDriver, selectFirstZone, selectNextZone, selectNextBucket, selectLastBucket, selectOrders, selectEventsOf} {
+		deleteTracks, deleteHours, selectLastDriver, selectFirstZone, selectNextZone, selectNextBucket, selectLastBucket, selectOrders, selectEventsOf} {
 		plan := explain(t, s, query)
 		require.Contains(t, plan, "SEARCH ", query)
-		require.NotRegexp(t, `SCAN (tracks|movements|orders|order_events|products|driver_days)`, plan, query)
+		require.NotRegexp(t, `SCAN (tracks|movements|orders|order_events|products|driver_hours)`, plan, query)
 		if query != selectTracks { // which sorts what it found
 			require.NotContains(t, plan, "TEMP B-TREE", query)
 		}
@@ -126,10 +126,10 @@ func TestQueriesUseKeys(t *testing.T) {
 func explain(t *testing.T, s *Store, query string) (plan string) {
 	args := make([]any, strings.Count(query, "?"))
 	switch query {
-	case deleteTracks, deleteDays:
+	case deleteTracks, deleteHours:
 		args = []any{sql.Named("before", 0)}
 	case selectTracks:
-		args = []any{sql.Named("driver", ""), sql.Named("first_day", 0), sql.Named("earliest", 0), sql.Named("from", 0), sql.Named("to", 0)}
+		args = []any{sql.Named("driver", ""), sql.Named("first_hour", 0), sql.Named("earliest", 0), sql.Named("from", 0), sql.Named("to", 0)}
 	}
 	rows, err := s.readers.Query("EXPLAIN QUERY PLAN "+query, args...)
 	require.NoError(t, err)

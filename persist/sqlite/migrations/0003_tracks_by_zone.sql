@@ -34,18 +34,18 @@ ORDER BY bucket_start_ms, zone, driver_id, part;
 
 DROP TABLE tracks_by_driver;
 
--- In which zones a driver has rows on a day, UTC, by the start of their buckets.
-CREATE TABLE driver_days (
-    day_start_ms INTEGER NOT NULL,
+-- In which zones a driver has rows in an hour, by the start of their buckets.
+CREATE TABLE driver_hours (
+    hour_start_ms INTEGER NOT NULL,
     zone         TEXT    NOT NULL,
     driver_id    TEXT    NOT NULL,
-    PRIMARY KEY (day_start_ms, zone, driver_id)
+    PRIMARY KEY (hour_start_ms, zone, driver_id)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO driver_days
-SELECT DISTINCT bucket_start_ms - (bucket_start_ms % 86400000 + 86400000) % 86400000 AS day_start_ms, zone, driver_id
+INSERT INTO driver_hours
+SELECT DISTINCT bucket_start_ms - (bucket_start_ms % 3600000 + 3600000) % 3600000 AS hour_start_ms, zone, driver_id
 FROM tracks
-ORDER BY day_start_ms, zone, driver_id;
+ORDER BY hour_start_ms, zone, driver_id;
 
 CREATE VIEW driver_distance_by_day AS
 SELECT date(bucket_start_ms / 1000, 'unixepoch') AS day_utc,
