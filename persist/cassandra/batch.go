@@ -82,7 +82,7 @@ func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp
 			for i, row := range piece {
 				batch.Entries[i] = gocql.BatchEntry{Stmt: t.insert, Args: t.bind(row), Idempotent: true}
 			}
-			return s.session.ExecuteBatch(batch)
+			return s.session.ExecuteBatch(batch.SpeculativeExecutionPolicy(speculation))
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -118,7 +118,7 @@ func each[K, V any](ctx context.Context, keys []K, fn func(context.Context, K) (
 
 // collect runs a query and returns its rows, each as scan reads it.
 func collect[T any](ctx context.Context, s *Store, scan func(gocql.Scanner, *T) error, query string, args ...any) ([]T, error) {
-	rows := s.session.Query(query, args...).WithContext(ctx).Iter().Scanner()
+	rows := s.session.Query(query, args...).WithContext(ctx).SetSpeculativeExecutionPolicy(speculation).Iter().Scanner()
 	var all []T
 	for rows.Next() {
 		var v T

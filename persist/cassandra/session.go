@@ -30,6 +30,11 @@ func (retry) GetRetryType(err error) gocql.RetryType {
 	return gocql.Rethrow
 }
 
+// speculation asks a second node when the first has not answered for a while, and takes
+// the answer that comes first. The driver does so only with statements that are marked
+// as idempotent; the lock of the schema, a light-weight transaction, never asks for it.
+var speculation = &gocql.SimpleSpeculativeExecution{NumAttempts: 1, TimeoutDelay: 500 * time.Millisecond}
+
 // silent drops what the driver would print: its errors are returned as well.
 type silent struct{}
 
