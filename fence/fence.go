@@ -112,6 +112,3 @@ func isID(s string) bool {
 // storePrefix begins the ids of the fences around stores, which no caller can
 // put.
 const storePrefix = "store:"
-
-// isKnownForm tells whether s can be the id of any fence.
-func isKnownForm(s string) bool { return isID(strings.TrimPrefix(s, storePrefix)) }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +31,7 @@ func postWith(h *Handler, body string, header ...string) (answer, *problem.Probl
 	e := echo.New()
 	var refused *problem.Problem
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		refused, _ = err.(*problem.Problem)
+		_ = errors.As(err, &refused) // all of the handler's are
 		problem.Write(c.Response(), refused)
 	}
 	h.Register(e)

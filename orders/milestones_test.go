@@ -72,7 +72,9 @@ func TestReachedFromManySides(t *testing.T) {
 	var wg sync.WaitGroup
 	var news [8]bool
 	for i := range news {
-		wg.Go(func() { news[i], _ = New(r.engine, r.db, Options{Now: r.clock.now}).Reach(t.Context(), "56789", "d7", ArrivedAtStore) })
+		wg.Go(func() {
+			news[i], _ = New(r.engine, r.db, Options{Now: r.clock.now}).Reach(t.Context(), "56789", "d7", ArrivedAtStore)
+		})
 	}
 	wg.Wait()
 	n := 0

@@ -14,7 +14,7 @@ var commandForms = rapid.SampledFrom([]string{
 	"GET key", "SET key value", "SET key value PX hour",
 	"HMGET key name name name", "HSET key name value name value name value",
 	"HGET key name", "HSET key name value", "HDEL key name", "HLEN key", "HGETALL key", "HINCRBY key name delta",
-	"HAPPEND key name value name value", "HFILL key name value name value",
+	"HEXTEND key name value name value", "HFILL key name value name value",
 	"ZADD key score name score name score name",
 	"ZADD key score name", "ZREM key name", "ZSCORE key name", "ZCARD key",
 	"ZRANGEBYSCORE key score score WITHSCORES LIMIT offset count",

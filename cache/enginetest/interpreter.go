@@ -32,11 +32,11 @@ while i <= #ARGV do
 	if name == 'RENAME' then
 		reply = redis.call('EXISTS', ARGV[i + 2])
 		if reply == 1 then redis.call('RENAME', ARGV[i + 2], ARGV[i + 3]) end
-	elseif name == 'HAPPEND' or name == 'HFILL' then
+	elseif name == 'HEXTEND' or name == 'HFILL' then
 		reply = {}
 		for a = i + 3, i + 1 + n, 2 do
 			local was = redis.call('HGET', ARGV[i + 2], ARGV[a])
-			local front = name == 'HAPPEND' and was or ''
+			local front = name == 'HEXTEND' and was or ''
 			redis.call('HSET', ARGV[i + 2], ARGV[a], front .. ARGV[a + 1])
 			reply[#reply + 1] = was or '(nil)'
 		end
@@ -138,7 +138,7 @@ var interpret = map[string]func(tx cache.Tx, a []string) cache.Value{
 		}
 		return cache.Int(n)
 	},
-	"HAPPEND": func(tx cache.Tx, a []string) cache.Value {
+	"HEXTEND": func(tx cache.Tx, a []string) cache.Value {
 		return eachField(tx, a, cache.HashFields.Append)
 	},
 	"HFILL": func(tx cache.Tx, a []string) cache.Value {

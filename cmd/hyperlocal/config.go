@@ -176,17 +176,8 @@ func (c config) check() error {
 	case c.EngineDurability == "wait" && c.Engine == "memory":
 		return errors.New("--engine-durability wait: the memory engine has no replicas; it always has a change on disk first")
 	}
-	if _, err := c.pingsWaiting(); err != nil {
+	if err := c.checkFlush(); err != nil {
 		return err
-	}
-	if _, err := c.flushWaiting(); err != nil {
-		return err
-	}
-	if _, err := c.spillLimit(); err != nil {
-		return err
-	}
-	if c.DrainRows < 1 || c.DrainRows > 1_000_000 {
-		return fmt.Errorf("--drain-rows %d: must be between 1 and 1000000", c.DrainRows)
 	}
 	if _, _, err := net.SplitHostPort(c.Addr); err != nil {
 		return fmt.Errorf("--addr %q: want host:port, such as 127.0.0.1:8080 or :8080", c.Addr)
@@ -210,9 +201,6 @@ func (c config) check() error {
 			return fmt.Errorf("--%s %v: must be between %v and %v", d.flag, d.value, d.min, d.max)
 		}
 	}
-	if c.TrackRetention != 0 && (c.TrackRetention < time.Hour || c.TrackRetention > maxRetention) {
-		return fmt.Errorf("--track-retention %v: must be 0, or between %v and %v", c.TrackRetention, time.Hour, maxRetention)
-	}
 	if err := c.checkPingLimits(); err != nil {
 		return err
 	}
@@ -232,6 +220,26 @@ func (c config) check() error {
 		return err
 	}
 	return c.checkRESP()
+}
+
+// checkFlush checks what waits, for how long, and what is kept.
+func (c config) checkFlush() error {
+	if _, err := c.pingsWaiting(); err != nil {
+		return err
+	}
+	if _, err := c.flushWaiting(); err != nil {
+		return err
+	}
+	if _, err := c.spillLimit(); err != nil {
+		return err
+	}
+	if c.DrainRows < 1 || c.DrainRows > 1_000_000 {
+		return fmt.Errorf("--drain-rows %d: must be between 1 and 1000000", c.DrainRows)
+	}
+	if c.TrackRetention != 0 && (c.TrackRetention < time.Hour || c.TrackRetention > maxRetention) {
+		return fmt.Errorf("--track-retention %v: must be 0, or between %v and %v", c.TrackRetention, time.Hour, maxRetention)
+	}
+	return nil
 }
 
 // limits are what the fleet believes of pings.

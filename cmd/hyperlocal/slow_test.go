@@ -102,7 +102,9 @@ func TestSlowDatabase(t *testing.T) {
 		"the server serves on")
 
 	line.delay.Store(0)
-	require.Eventually(t, func() bool { return p.metric("hyperlocal_flush_spill_bytes") == 0 && p.metric("hyperlocal_flush_lag_seconds") == 0 },
+	require.Eventually(t, func() bool {
+		return p.metric("hyperlocal_flush_spill_bytes") == 0 && p.metric("hyperlocal_flush_lag_seconds") == 0
+	},
 		2*time.Minute, 250*time.Millisecond)
 	w.end()
 	require.Equal(t, 0, p.interrupt(), "%s", p.out)

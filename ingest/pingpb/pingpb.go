@@ -28,16 +28,16 @@ const ContentType = "application/x-protobuf"
 const (
 	BatchPings protowire.Number = 1
 
-	PingDriverID   protowire.Number = 1
-	PingLat        protowire.Number = 2
-	PingLon        protowire.Number = 3
-	PingTS         protowire.Number = 4
-	PingAccuracy   protowire.Number = 5
-	PingSpeed      protowire.Number = 6
-	PingBearing    protowire.Number = 7
-	PingBattery    protowire.Number = 8
-	PingMock       protowire.Number = 9
-	PingBusy       protowire.Number = 10
+	PingDriverID protowire.Number = 1
+	PingLat      protowire.Number = 2
+	PingLon      protowire.Number = 3
+	PingTS       protowire.Number = 4
+	PingAccuracy protowire.Number = 5
+	PingSpeed    protowire.Number = 6
+	PingBearing  protowire.Number = 7
+	PingBattery  protowire.Number = 8
+	PingMock     protowire.Number = 9
+	PingBusy     protowire.Number = 10
 
 	AnswerVerdicts protowire.Number = 1
 	AnswerRejected protowire.Number = 2

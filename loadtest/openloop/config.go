@@ -70,6 +70,9 @@ func (c *Config) check() error {
 		return fmt.Errorf("%q is not the URL of a server, such as http://127.0.0.1:8080", c.URL)
 	}
 	c.URL = strings.TrimRight(c.URL, "/")
+	if err := c.checkTraffic(); err != nil {
+		return err
+	}
 	switch {
 	case !slices.Contains(Protocols, c.Protocol):
 		return fmt.Errorf("protocol %q: want one of %v", c.Protocol, Protocols)
@@ -85,6 +88,13 @@ func (c *Config) check() error {
 		return errors.New("the duration must be above 0, and the warm-up not below")
 	case c.Followers < 0 || c.Followers > 10_000:
 		return fmt.Errorf("%d followers: must be between 0 and 10000", c.Followers)
+	}
+	return nil
+}
+
+// checkTraffic checks what drivers do.
+func (c *Config) checkTraffic() error {
+	switch {
 	case c.Tunnels < 0 || c.Duplicates < 0 || c.Disorder < 0 || c.Tunnels+c.Duplicates+c.Disorder > 1:
 		return errors.New("the shares of tunnels, duplicates and disorder must not be below 0, and together at most 1")
 	case len(c.Routes) == 0:
