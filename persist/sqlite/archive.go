@@ -1,33 +1,33 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"math"
+	"slices"
 
 	"hyperlocal/persist"
 )
 
-// pieceKeys is how many drivers of a bucket and zone, or orders, a piece of a scan has.
-const pieceKeys = 500
+const (
+	// pieceKeys is how many orders a piece of a scan has, and pieceRows how many rows
+	// of tracks at most.
+	pieceKeys = 500
+	pieceRows = 2000
+)
 
 const (
-	// The rows of a bucket and zone beyond a driver, up to the last of so many.
 	selectBucket = `SELECT ` + trackColumns + ` FROM tracks
-		WHERE bucket_start_ms = :start AND zone = :zone AND driver_id > :after AND driver_id <= :last
-		AND last_ts_ms >= :from AND first_ts_ms <= :to
-		ORDER BY driver_id, part`
-	selectLastDriver = `SELECT max(driver_id) FROM (SELECT DISTINCT driver_id FROM tracks
-		WHERE bucket_start_ms = ? AND zone = ? AND driver_id > ? ORDER BY driver_id LIMIT ?)`
-	selectNextZone   = `SELECT min(zone) FROM tracks WHERE bucket_start_ms = ? AND zone > ?`
-	selectFirstZone  = `SELECT min(zone) FROM tracks WHERE bucket_start_ms = ?`
+		WHERE bucket_start_ms = ? AND (zone, driver_id) > (?, ?) AND last_ts_ms >= ? AND first_ts_ms <= ?
+		ORDER BY zone, driver_id, part LIMIT ?`
 	selectNextBucket = `SELECT min(bucket_start_ms) FROM tracks WHERE bucket_start_ms > ?`
 	selectLastBucket = `SELECT max(bucket_start_ms) FROM tracks WHERE bucket_start_ms <= ?`
 )
 
-// ScanTracks steps from bucket to bucket, and in each from zone to zone. Each piece is
-// read by itself: one long read would keep the log from being put away all the while.
+// ScanTracks steps from bucket to bucket. Each piece is read by itself: one long read
+// would keep the log from being put away all the while.
 func (s *Store) ScanTracks(ctx context.Context, from, to int64, fn func([]persist.TrackRow, float64) error) error {
 	if from > to {
 		return nil
@@ -37,18 +37,19 @@ func (s *Store) ScanTracks(ctx context.Context, from, to int64, fn func([]persis
 	first, last, err := s.bucketsBetween(ctx, before, to)
 	for start := first; err == nil && start.Valid && start.Int64 <= to; start, err = s.bucketAfter(ctx, start.Int64) {
 		done := float64(start.Int64-first.Int64) / float64(max(last.Int64-first.Int64, 1))
-		for p := (piece{start: start.Int64, from: from, to: to}); ; {
-			rows, more, err := s.next(ctx, &p)
-			if err != nil {
+		var reached persist.TrackRow
+		for more := true; more; {
+			var rows []persist.TrackRow
+			if rows, more, err = s.pieceOfBucket(ctx, start.Int64, reached, from, to); err != nil {
 				return err
 			}
-			if len(rows) > 0 {
-				if err := fn(rows, done); err != nil {
-					return err
-				}
-			}
-			if !more {
+			if len(rows) == 0 {
 				break
+			}
+			reached = rows[len(rows)-1]
+			slices.SortStableFunc(rows, func(a, b persist.TrackRow) int { return cmp.Compare(a.DriverID, b.DriverID) })
+			if err := fn(rows, done); err != nil {
+				return err
 			}
 		}
 	}
@@ -72,38 +73,25 @@ func (s *Store) bucketAfter(ctx context.Context, start int64) (next sql.NullInt6
 	return next, err
 }
 
-// piece is how far a scan of a bucket is.
-type piece struct {
-	start    int64
-	zone     sql.NullString // null before the first
-	driver   string         // the last that was read, of the zone; empty if that is done
-	from, to int64
-}
-
-// next returns the rows of the next drivers of a bucket. more says that there may be
-// others behind them.
-func (s *Store) next(ctx context.Context, p *piece) (rows []persist.TrackRow, more bool, err error) {
-	err = s.read(ctx, "scan tracks", func(tx *sql.Tx) error {
-		if p.driver == "" {
-			query, args := selectFirstZone, []any{p.start}
-			if p.zone.Valid {
-				query, args = selectNextZone, append(args, p.zone.String)
-			}
-			if err := tx.QueryRowContext(ctx, query, args...).Scan(&p.zone); err != nil || !p.zone.Valid {
-				return err
-			}
-		}
-		more = true
-		var last sql.NullString
-		if err := tx.QueryRowContext(ctx, selectLastDriver, p.start, p.zone.String, p.driver, pieceKeys).Scan(&last); err != nil {
+// pieceOfBucket returns the rows behind those of a zone's driver, and whether there may
+// be others. Rows of one zone and driver are not divided.
+func (s *Store) pieceOfBucket(ctx context.Context, start int64, reached persist.TrackRow, from, to int64) (rows []persist.TrackRow, more bool, err error) {
+	for limit := pieceRows; ; limit *= 2 {
+		err = s.read(ctx, "scan tracks", func(tx *sql.Tx) error {
+			rows, err = collect(ctx, tx, scanTrack, selectBucket, start, reached.Zone, reached.DriverID, from, to, limit)
 			return err
+		})
+		if err != nil || len(rows) < limit {
+			return rows, false, err
 		}
-		rows, err = collect(ctx, tx, scanTrack, selectBucket, sql.Named("start", p.start), sql.Named("zone", p.zone.String),
-			sql.Named("after", p.driver), sql.Named("last", last.String), sql.Named("from", p.from), sql.Named("to", p.to))
-		p.driver = last.String
-		return err
-	})
-	return rows, more, err
+		n := len(rows) - 1
+		for last := rows[n]; n > 0 && rows[n-1].Zone == last.Zone && rows[n-1].DriverID == last.DriverID; {
+			n--
+		}
+		if n > 0 {
+			return rows[:n], true, nil
+		}
+	}
 }
 
 const (

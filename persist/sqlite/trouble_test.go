@@ -113,7 +113,7 @@ func TestTranslate(t *testing.T) {
 func TestQueriesUseKeys(t *testing.T) {
 	s, _ := openTrouble(t, Options{})
 	for _, query := range []string{selectTracks, selectMovements, selectOrder, selectEvents, selectProducts,
-		deleteTracks, deleteHours, selectLastDriver, selectFirstZone, selectNextZone, selectNextBucket, selectLastBucket, selectOrders, selectEventsOf} {
+		deleteTracks, deleteHours, selectBucket, selectNextBucket, selectLastBucket, selectOrders, selectEventsOf} {
 		plan := explain(t, s, query)
 		require.Contains(t, plan, "SEARCH ", query)
 		require.NotRegexp(t, `SCAN (tracks|movements|orders|order_events|products|driver_hours)`, plan, query)
