@@ -125,8 +125,9 @@ type HashFields interface {
 	Get(i int) Optional
 	Set(i int, value string)
 	// Append puts text behind a field's value, which is empty if there is none. It
-	// costs as much as the text is long, not the value.
-	Append(i int, text string)
+	// costs as much as the text is long, not the value. If the value has to move, it
+	// gets room for so many bytes more; that changes nothing but time and memory.
+	Append(i int, text string, room int)
 }
 
 // Kind tells what a Value is.

@@ -51,7 +51,8 @@ type Fleet struct {
 	batches  sync.Pool
 	active   activeZones
 
-	maxSpeed, window string // the record script's first arguments
+	// The record script's first arguments.
+	maxSpeed, window, bucketLen string
 }
 
 // NewFleet makes a fleet whose present and recent past are in engine.
@@ -82,6 +83,7 @@ func NewFleet(engine cache.Engine, zones *Zones, opt FleetOptions) *Fleet {
 	f.batches.New = func() any { return newBatch() }
 	f.maxSpeed = strconv.FormatInt(f.limits.maxSpeed(), 10)
 	f.window = strconv.FormatInt(f.limits.PlausibilityWindow.Milliseconds(), 10)
+	f.bucketLen = strconv.FormatInt(f.bucketMS, 10)
 	return f
 }
 

@@ -8,7 +8,7 @@ import (
 // The keys of a zone. {Z} makes the zone their hash tag.
 //
 //	drivers:zone:{Z}                   zset  driver → geohash score, as GEOADD's
-//	drivers:seen:{Z}                   zset  driver → time of its newest fix, ms, or up to seenEvery before
+//	drivers:seen:{Z}                   zset  driver → time of its newest fix, ms, or up to seenEvery before; see setApart
 //	drivers:last:{Z}                   hash  driver → its newest fix, compact
 //	drivers:gone:{Z}                   zset  driver → when its last may be forgotten, ms
 //	drivers:buckets:{Z}                zset  start → start: the open buckets

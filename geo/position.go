@@ -142,12 +142,12 @@ func (f *Fleet) MovedSince(ctx context.Context, zone string, sinceMS, cursor int
 	return slices.DeleteFunc(moved, func(p Position) bool { return p.TS < sinceMS }), next, err
 }
 
-// completeTies replaces the members of the last score by all that have it.
+// completeTies replaces the members of the last millisecond by all of it.
 func (f *Fleet) completeTies(ctx context.Context, key string, members []cache.Member) ([]cache.Member, error) {
-	last := members[len(members)-1].Score
-	ties, err := f.engine.ZRangeByScore(ctx, key, cache.ScoreRange{Min: last, Max: last})
+	last := math.Floor(members[len(members)-1].Score)
+	ties, err := f.engine.ZRangeByScore(ctx, key, cache.ScoreRange{Min: last, Max: last + 1, MaxOpen: true})
 	n := len(members)
-	for n > 0 && members[n-1].Score == last {
+	for n > 0 && members[n-1].Score >= last {
 		n--
 	}
 	return append(members[:n], ties...), err

@@ -239,7 +239,7 @@ func (f *Fleet) buildCall(b *batch, z *zoneBatch) {
 	k := z.keys
 	z.call.Script = recordScript
 	z.call.Keys = append(z.call.Keys, k.zone, k.seen, k.last, k.gone, k.buckets)
-	z.call.Args = append(z.call.Args, f.maxSpeed, f.window)
+	z.call.Args = append(z.call.Args, f.maxSpeed, f.window, f.bucketLen)
 	buf, args := b.buf[:0], len(z.call.Args)
 	for _, gi := range z.groups {
 		g := &b.groups[gi]

@@ -2,7 +2,8 @@
 --
 -- KEYS  zone, seen, last, gone, buckets, then one key per bucket
 -- ARGV  greatest speed in 1e-7 degree per second, plausibility window in ms,
---       then pairs of driver and data
+--       length of a bucket in ms (for the twin alone, to know how much a bucket will
+--       grow), then pairs of driver and data
 -- data  an optional seed of 23 bytes (the driver's fix in the zone that he comes
 --       from, or all ones if there is none), then 33 bytes per fix: 23 as kept in
 --       last, 8 of geohash score, 2 of bucket number (and 32768 if it is believed
@@ -49,7 +50,7 @@ end
 -- and whether that has changed.
 local drivers, parts = {}, {}
 for n = 0, #KEYS - 6 do parts[n] = { who = {}, names = {}, path = {}, begun = {}, changed = {} } end
-for a = 3, #ARGV, 2 do
+for a = 4, #ARGV, 2 do
   local i, data = #drivers + 1, ARGV[a + 1]
   drivers[i] = ARGV[a]
   for p = #data % 33 + 1, #data, 33 do
@@ -107,7 +108,7 @@ local verdicts = {}
 local newests, places, times, due, movers = {}, {}, {}, {}, {}
 local lasts = hmget(last, drivers)
 for i, driver in ipairs(drivers) do
-  local data = ARGV[2 * i + 2]
+  local data = ARGV[2 * i + 3]
   local ts, lat, lon, acc = -1, 0, 0, 65535
   local old = lasts[i]
   local settled = old and #old == 23
@@ -179,10 +180,9 @@ for i, driver in ipairs(drivers) do
     newests[2 * m + 2] = string.sub(data, newest, newest + 22) .. (settled and '' or '\0')
     -- Written out here, since Redis does it in twice the time.
     places[2 * m + 1], places[2 * m + 2] = string.format('%d', score), driver
-    local time = string.format('%d', ts)
-    times[2 * m + 1], times[2 * m + 2] = time, driver
+    times[2 * m + 1], times[2 * m + 2] = string.format('%.10f', ts + m % 1024 / 1024), driver
     if math.floor(ts / 15000) ~= math.floor(math.max(before, 0) / 15000) then
-      due[#due + 1], due[#due + 2] = time, driver
+      due[#due + 1], due[#due + 2] = times[2 * m + 1], driver
     end
   end
 end

@@ -26,11 +26,17 @@ const (
 	// a second of the default bucket.
 	maxBucketFixes = 1200
 
+	// setApart is into how many parts a millisecond is divided in seen.
+	setApart = 1024
+
+	// maxExpectedFixes bounds the room that a path gets before it needs it.
+	maxExpectedFixes = 30
+
 	// seenEvery is how much newer than in seen a driver's newest fix may be, ms.
 	seenEvery = 15_000
 
 	recordFixedKeys = 5
-	recordFixedArgs = 2
+	recordFixedArgs = 3
 )
 
 // The bytes of the record script's reply.
@@ -53,6 +59,7 @@ type recording struct {
 	tx               cache.Tx
 	keys             []string
 	maxSpeed, window int64
+	bucketMS         int64
 
 	drivers  []string
 	sent     []string // by driver: an optional seed and the fixes on the wire
@@ -81,6 +88,7 @@ func recordTwin(tx cache.Tx, keys, args []string) cache.Value {
 	r.tx, r.keys = tx, keys
 	r.maxSpeed, _ = strconv.ParseInt(args[0], 10, 64) // our own digits
 	r.window, _ = strconv.ParseInt(args[1], 10, 64)
+	r.bucketMS, _ = strconv.ParseInt(args[2], 10, 64)
 	r.divide(args[recordFixedArgs:])
 	r.find()
 	for i := range r.drivers {
@@ -215,7 +223,10 @@ func (r *recording) judgeAll(driver int) {
 	}
 	name := r.drivers[driver]
 	r.places = append(r.places, cache.Member{Name: name, Score: float64(be64(newest[fixSize:]))})
-	r.times = append(r.times, cache.Member{Name: name, Score: float64(prev.ts)})
+	// Phones tell whole seconds. Members of one score are in the order of their names,
+	// which takes long to find, so those of one call are set apart within their ms.
+	apart := float64(len(r.times)%setApart) / setApart
+	r.times = append(r.times, cache.Member{Name: name, Score: float64(prev.ts) + apart})
 	if prev.ts/seenEvery != before/seenEvery {
 		r.due = append(r.due, r.times[len(r.times)-1])
 	}
@@ -252,7 +263,7 @@ func (r *recording) judge(prev, at place, fix string) byte {
 		r.tx.ZAdd(r.keys[4], name, float64(start))
 		b.begun = true
 	}
-	b.fields.Append(b.at, body)
+	b.fields.Append(b.at, body, r.roomFor(dt, at.ts))
 	switch {
 	case dt < 0:
 		return gotLate
@@ -260,6 +271,16 @@ func (r *recording) judge(prev, at place, fix string) byte {
 		return gotStill
 	}
 	return gotAccepted
+}
+
+// roomFor is how much longer a driver's path in a bucket will be, in bytes, if fixes
+// keep coming at the interval that the last one had.
+func (r *recording) roomFor(interval, ts int64) int {
+	if interval <= 0 || interval > r.bucketMS {
+		return 0
+	}
+	left := (r.bucketMS - 1 - ts%r.bucketMS) / interval
+	return int(min(left, maxExpectedFixes)) * bucketFixSize
 }
 
 func duplicate(same bool) byte {

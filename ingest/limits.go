@@ -108,6 +108,7 @@ func (l *limits) driver(pings []Ping, now time.Time) (wait time.Duration) {
 	if l.drivers == nil {
 		return 0
 	}
+	l.warm(pings)
 	limited := 0
 	for i := range pings {
 		p := &pings[i]
@@ -127,6 +128,12 @@ func (l *limits) driver(pings []Ping, now time.Time) (wait time.Duration) {
 	return wait
 }
 
+func (l *limits) warm(pings []Ping) {
+	for i := range pings {
+		l.drivers.Warm(pings[i].Fix.DriverID)
+	}
+}
+
 func tooFast(wait time.Duration) geo.Outcome {
 	return geo.Outcome{
 		Verdict: geo.Limited, Field: "driver_id",
@@ -140,6 +147,7 @@ func (l *limits) owe(pings []Ping, now time.Time) (wait time.Duration) {
 	if l.drivers == nil {
 		return 0
 	}
+	l.warm(pings)
 	for i := range pings {
 		if p := &pings[i]; p.OK {
 			wait = max(wait, l.drivers.Owe(p.Fix.DriverID, 1, now, maxPause))

@@ -139,7 +139,7 @@ var interpret = map[string]func(tx cache.Tx, a []string) cache.Value{
 		return cache.Int(n)
 	},
 	"HEXTEND": func(tx cache.Tx, a []string) cache.Value {
-		return eachField(tx, a, cache.HashFields.Append)
+		return eachField(tx, a, appendField)
 	},
 	"HFILL": func(tx cache.Tx, a []string) cache.Value {
 		return eachField(tx, a, cache.HashFields.Set)
@@ -282,3 +282,6 @@ func contains(pairs []string, name string) bool {
 	}
 	return false
 }
+
+// appendField asks for more room than is needed, or less.
+func appendField(fields cache.HashFields, i int, text string) { fields.Append(i, text, len(text)%3*40) }

@@ -47,14 +47,14 @@ func (f *hashFields) Set(i int, value string) {
 	})
 }
 
-func (f *hashFields) Append(i int, text string) {
+func (f *hashFields) Append(i int, text string, room int) {
 	f.write(func(u *unit) {
 		at := 0
 		if f.refs[i] == 0 {
-			f.refs[i], _ = f.h.Put(f.names[i], text)
+			f.refs[i] = f.h.Add(f.names[i], text, room)
 		} else {
 			at = len(f.h.Value(f.refs[i]))
-			f.refs[i] = f.h.Append(f.refs[i], f.names[i], text)
+			f.refs[i] = f.h.Append(f.refs[i], f.names[i], text, room)
 		}
 		if u.records() {
 			u.effects.fieldEnd(f.key, f.names[i], at, text)

@@ -10,6 +10,7 @@ package gcra
 import (
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -29,7 +30,7 @@ type set struct {
 	mu   sync.Mutex
 	keys [waysOfSet]uint64 // their hashes
 	full [waysOfSet]int64  // ns, when their budgets will be whole
-	_    [8]byte
+	warm atomic.Uint64     // never written, see Warm
 }
 
 const _ = uint(64-unsafe.Sizeof(set{})) + uint(unsafe.Sizeof(set{})-64) // it does
@@ -51,6 +52,12 @@ func (t *Table) Take(key string, n int, now time.Time) (wait time.Duration) {
 // overdrawn: at most the given time, beyond which nothing is owed.
 func (t *Table) Owe(key string, n int, now time.Time, most time.Duration) (wait time.Duration) {
 	return t.take(key, n, now, max(most, 1))
+}
+
+// Warm brings a key's state nearer. Taking from many keys waits for memory at each, and
+// locks keep the waits from overlapping; those of many calls of Warm do.
+func (t *Table) Warm(key string) {
+	t.sets[maphash.String(t.seed, key)&uint64(len(t.sets)-1)].warm.Load()
 }
 
 func (t *Table) take(key string, n int, now time.Time, owe time.Duration) time.Duration {

@@ -115,11 +115,14 @@ func fits(name, value string) bool {
 
 func unitsFor(bytes int) int { return (bytes + unit - 1) / unit }
 
-func (a *arena) add(name, value string) Ref {
+// add makes an entry, with room for a value that is so many bytes longer if it may be
+// as long as that.
+func (a *arena) add(name, value string, room int) Ref {
 	if !fits(name, value) {
 		return a.addTall(name, value)
 	}
-	class := classOf(unitsFor(header + len(name) + len(value)))
+	size := header + len(name) + len(value)
+	class := classOf(unitsFor(size + min(room, maxEntry-size)))
 	ref, b := a.take(class)
 	b[0], b[1] = byte(class), byte(len(name))
 	binary.LittleEndian.PutUint16(b[2:], uint16(len(value)))
@@ -179,17 +182,18 @@ func (a *arena) replace(ref Ref, value string) Ref {
 		return ref
 	}
 	// The old place is freed only after the name has been copied from it.
-	moved := a.add(viewOf(a.name(ref)), value)
+	moved := a.add(viewOf(a.name(ref)), value, 0)
 	a.free(ref)
 	return moved
 }
 
-// appendRoom is for how many more bytes there is room behind a value that has been
-// appended to, and no longer fits its place.
+// appendRoom is for how many more bytes there is room, at least, behind a value that
+// has been appended to and no longer fits its place.
 const appendRoom = 64
 
-// append puts text behind an entry's value, in its place if there is room.
-func (a *arena) append(ref Ref, text string) Ref {
+// append puts text behind an entry's value: in its place, or in one with room for so
+// many bytes more.
+func (a *arena) append(ref Ref, text string, room int) Ref {
 	b := a.at(ref)
 	if b[0] != classTall {
 		n := header + int(b[1]) + int(binary.LittleEndian.Uint16(b[2:]))
@@ -200,7 +204,7 @@ func (a *arena) append(ref Ref, text string) Ref {
 		}
 	}
 	name, value := viewOf(a.name(ref)), viewOf(a.value(ref))
-	room := min(appendRoom, maxEntry-header-len(name)-len(value)-len(text))
+	room = min(room, maxEntry-header-len(name)-len(value)-len(text))
 	if b[0] == classTall || room < 0 || !fits(name, value) {
 		return a.replace(ref, value+text)
 	}

@@ -125,9 +125,10 @@ func (d *Dict) Value(ref Ref) []byte { return d.arena.value(ref) }
 func (d *Dict) Overwrite(ref Ref, value string) bool { return d.arena.overwrite(ref, value) }
 
 // Append puts text behind the value of an entry of that name, which must be there
-// under ref, and returns where the entry is then.
-func (d *Dict) Append(ref Ref, name, text string) Ref {
-	moved := d.arena.append(ref, text)
+// under ref, and returns where the entry is then. If it has to move, it gets room for
+// so many bytes more, or for some.
+func (d *Dict) Append(ref Ref, name, text string, room int) Ref {
+	moved := d.arena.append(ref, text, max(room, appendRoom))
 	if moved != ref && len(d.table) > 0 {
 		h := hashOf(name)
 		for i := d.home(h); ; {
@@ -169,24 +170,42 @@ func (d *Dict) Put(name, value string) (ref Ref, added bool) {
 			i = 0
 		}
 	}
-	ref = d.arena.add(name, value)
+	return d.enterNew(h, name, value, 0), true
+}
+
+// enterNew adds an entry to a map that has a table.
+func (d *Dict) enterNew(h uint32, name, value string, room int) Ref {
+	ref := d.arena.add(name, value, room)
 	d.n++
 	if d.n*fullDen > len(d.table)*fullNum {
 		d.resize(len(d.table) + len(d.table)/4)
 	}
 	d.enter(h, ref)
-	return ref, true
+	return ref
 }
 
 func (d *Dict) putFew(name, value string) (ref Ref, added bool) {
 	if ref := d.findFew(name); ref != 0 {
 		return d.arena.replace(ref, value), false
 	}
-	ref = d.arena.add(name, value)
+	return d.addFew(name, value, 0), true
+}
+
+func (d *Dict) addFew(name, value string, room int) Ref {
+	ref := d.arena.add(name, value, room)
 	if d.n++; d.n == tableMin {
 		d.buildTable(2 * tableMin)
 	}
-	return ref, true
+	return ref
+}
+
+// Add adds an entry of a name that is not there, with room for its value to be so
+// many bytes longer.
+func (d *Dict) Add(name, value string, room int) Ref {
+	if len(d.table) == 0 {
+		return d.addFew(name, value, room)
+	}
+	return d.enterNew(hashOf(name), name, value, room)
 }
 
 // Reserve prepares for n entries in all.

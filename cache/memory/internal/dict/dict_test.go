@@ -49,11 +49,15 @@ func TestModel(t *testing.T) {
 			},
 			"append": func(t *rapid.T) {
 				name, text := names.Draw(t, "name"), values.Draw(t, "value")
+				room := rapid.SampledFrom([]int{0, 1, 100, 3000}).Draw(t, "room")
 				ref := d.Find(name)
-				if ref == 0 || len(model[name]) > 1<<17 {
+				if len(model[name]) > 1<<17 {
 					return
 				}
-				moved := d.Append(ref, name, text)
+				if ref == 0 {
+					ref = d.Add(name, "", room)
+				}
+				moved := d.Append(ref, name, text, room)
 				model[name] += text
 				require.Equal(t, moved, d.Find(name))
 			},

@@ -24,15 +24,27 @@ func (d *Dict) Page(from uint64, count int, fn func(name, value []byte)) (next u
 		next = (uint64(end)<<32 + uint64(n) - 1) / uint64(n)
 	}
 	// Entries at home before end lie before the first free slot from end on.
+	var few [atOnce]Ref
+	refs := few[:0]
+	show := func() {
+		d.arena.touch(refs)
+		for _, ref := range refs {
+			fn(d.arena.name(ref), d.arena.value(ref))
+		}
+		refs = refs[:0]
+	}
 	for i, left := begin, n; left > 0; left-- {
 		s := d.table[i%n]
 		if s.ref == 0 && i >= end {
 			break
 		}
 		if h := uint64(s.hash); s.ref != 0 && h >= from && h < next {
-			fn(d.arena.name(s.ref), d.arena.value(s.ref))
+			if refs = append(refs, s.ref); len(refs) == atOnce {
+				show()
+			}
 		}
 		i++
 	}
+	show()
 	return next, next < 1<<32
 }

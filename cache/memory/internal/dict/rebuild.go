@@ -26,7 +26,7 @@ func (d *Dict) Rebuild() (forward func(Ref) Ref) {
 	old := *d
 	*d = Dict{n: old.n}
 	for ref := range old.refs() {
-		moved := d.arena.add(viewOf(old.arena.name(ref)), viewOf(old.arena.value(ref)))
+		moved := d.arena.add(viewOf(old.arena.name(ref)), viewOf(old.arena.value(ref)), 0)
 		// Every place has room for a link behind its header, and nobody reads
 		// the old entry any more.
 		binary.LittleEndian.PutUint32(old.arena.at(ref)[header:], uint32(moved))
