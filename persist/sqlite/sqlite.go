@@ -34,6 +34,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -226,28 +227,47 @@ func put[T interface{ Validate() error }](ctx context.Context, s *Store, op, sta
 	return s.write(ctx, op, func(tx *sql.Tx) error { return bulk(ctx, tx, statement, rows, bind) })
 }
 
-// bulk executes one statement once for each of rows, with the arguments that
-// bind appends to args.
-func bulk[T any](ctx context.Context, tx *sql.Tx, statement string, rows []T, bind func(args []any, row T) []any) error {
-	stmt, err := tx.PrepareContext(ctx, statement)
-	if err != nil {
-		return err
-	}
-	defer stmt.Close()
-	// A context that can be cancelled costs a goroutine a statement, more than
-	// the insert itself; asking it now and then is enough.
+// rowsPerStatement is how many rows a statement of bulk has: beginning one costs more
+// than a row of it, and within one SQLite knows where the row before went.
+const rowsPerStatement = 64
+
+// bulk executes an INSERT of one row, VALUES (...), for all rows, with the arguments
+// that bind appends to args for each.
+func bulk[T any](ctx context.Context, tx *sql.Tx, insert string, rows []T, bind func(args []any, row T) []any) error {
+	// A context that can be cancelled costs a goroutine a statement; asking it now and
+	// then is enough.
 	unwatched := context.WithoutCancel(ctx)
 	var args []any
-	for i, row := range rows {
-		if i%256 == 0 && ctx.Err() != nil {
-			return ctx.Err()
+	for _, n := range []int{rowsPerStatement, 1} {
+		if len(rows) < n {
+			continue
 		}
-		args = bind(args[:0], row)
-		if _, err := stmt.ExecContext(unwatched, args...); err != nil {
+		stmt, err := tx.PrepareContext(ctx, repeatRow(insert, n))
+		if err != nil {
 			return err
+		}
+		defer stmt.Close()
+		for ; len(rows) >= n; rows = rows[n:] {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			args = args[:0]
+			for _, row := range rows[:n] {
+				args = bind(args, row)
+			}
+			if _, err := stmt.ExecContext(unwatched, args...); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// repeatRow makes an INSERT of one row one of n.
+func repeatRow(insert string, n int) string {
+	begin := strings.Index(insert, "VALUES (") + len("VALUES ")
+	end := begin + strings.IndexByte(insert[begin:], ')') + 1
+	return insert[:end] + strings.Repeat(", "+insert[begin:end], n-1) + insert[end:]
 }
 
 // collect runs a query and returns its rows, each as scan reads it.
