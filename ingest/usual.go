@@ -54,7 +54,7 @@ func (d *decoder) usualField(name string, s []byte, i int, f *geo.Fix) (field, i
 	switch name {
 	case "driver_id":
 		id, end := plainString(s, i)
-		f.DriverID = d.keep(id)
+		f.DriverID = d.keep(id, len(s))
 		return driverID, end
 	case "lat":
 		return lat, shortDecimal(s, i, &f.Lat)
@@ -83,12 +83,12 @@ func (d *decoder) usualField(name string, s []byte, i int, f *geo.Fix) (field, i
 }
 
 // keep returns a copy of an id. Ids of a request share memory, which is cheaper than
-// an allocation for each.
-func (d *decoder) keep(id []byte) string {
+// an allocation for each; rest is how many bytes of it there are.
+func (d *decoder) keep(id []byte, rest int) string {
 	const chunk = 1024
 	if d.ids.Cap()-d.ids.Len() < len(id) {
 		d.ids = strings.Builder{}
-		d.ids.Grow(max(chunk, len(id)))
+		d.ids.Grow(min(chunk, rest))
 	}
 	start := d.ids.Len()
 	d.ids.Write(id)

@@ -28,13 +28,14 @@ func newValidator(spec []byte, except []string) (echo.MiddlewareFunc, error) {
 	if err := doc.Validate(context.Background()); err != nil {
 		return nil, err
 	}
-	routes := make(map[string]*routers.Route)
+	type call struct{ method, path string } // as echo has it
+	routes := make(map[call]*routers.Route)
 	for path, item := range doc.Paths.Map() {
 		if slices.Contains(except, path) {
 			continue
 		}
 		for method, op := range item.Operations() {
-			routes[method+" "+echoPath(path)] = &routers.Route{
+			routes[call{method, echoPath(path)}] = &routers.Route{
 				Spec: doc, Path: path, PathItem: item, Method: method, Operation: op,
 			}
 		}
@@ -42,7 +43,7 @@ func newValidator(spec []byte, except []string) (echo.MiddlewareFunc, error) {
 	opts := &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			route := routes[c.Request().Method+" "+c.Path()]
+			route := routes[call{c.Request().Method, c.Path()}]
 			if route == nil {
 				return next(c)
 			}

@@ -11,6 +11,7 @@ type hashFields struct {
 	key   string
 	names []string
 	refs  []dict.Ref
+	few   [4]dict.Ref // of refs, if they are not more
 	h     *hash
 	it    *item // nil before the first write
 }
@@ -19,7 +20,11 @@ var _ cache.HashFields = (*hashFields)(nil)
 
 // HFields implements cache.Tx.
 func (t *tx) HFields(key string, names []string) cache.HashFields {
-	f := &hashFields{t: t, key: key, names: names, refs: make([]dict.Ref, len(names))}
+	f := &hashFields{t: t, key: key, names: names}
+	if f.refs = f.few[:]; len(names) > len(f.few) {
+		f.refs = make([]dict.Ref, len(names))
+	}
+	f.refs = f.refs[:len(names)]
 	f.h = do(t, key, func(u *unit) (*hash, error) { return lookup[*hash](u.reader, key) })
 	if f.h != nil {
 		f.h.FindMany(names, f.refs)

@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -26,6 +27,7 @@ import (
 type options struct {
 	server    string
 	glue      string
+	bare      bool
 	serve     string
 	engine    string
 	enginePID int
@@ -43,7 +45,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.server, "server", "bin/hyperlocal", "server `binary`")
 	flag.StringVar(&o.glue, "glue", "", "measure, instead of the server, the plain glue of echo and the Redis at this `host:port`")
-	flag.StringVar(&o.serve, "glue-listen", "", "be that glue, listening on this `host:port` (the program starts itself so)")
+	flag.BoolVar(&o.bare, "bare", false, "measure, instead of the server, an echo handler that decodes the pings and does nothing")
+	flag.StringVar(&o.serve, "listen", "", "be that glue or handler, listening on this `host:port` (the program starts itself so)")
 	flag.StringVar(&o.engine, "engine", "memory", "the server's --engine")
 	flag.IntVar(&o.enginePID, "engine-pid", 0, "also count the CPU of this process, such as a redis-server")
 	flag.StringVar(&o.zones, "zones", "demo/data/zones/bengaluru_wards_198.geojson", "the server's --zones")
@@ -60,7 +63,7 @@ func main() {
 	defer stop()
 	work := run
 	if o.serve != "" {
-		work = func(ctx context.Context, o options) error { return glue(ctx, o.serve, o.glue) }
+		work = func(ctx context.Context, o options) error { return instead(ctx, o) }
 	}
 	if err := work(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "pingcost:", err)
@@ -81,7 +84,10 @@ func run(ctx context.Context, o options) error {
 	defer srv.stop()
 
 	what := "engine " + o.engine
-	if o.glue != "" {
+	switch {
+	case o.bare:
+		what = "echo + sonic, decoded and forgotten"
+	case o.glue != "":
 		what = "echo + sonic + rueidis glue"
 	}
 	fmt.Printf("%s: %d drivers, batches of %d (%s), %d connections\n",
@@ -117,8 +123,8 @@ func startServer(ctx context.Context, o options, dir string) (*server, error) {
 	}
 	cmd := exec.Command(o.server, "serve", "--addr", addr, "--data-dir", dir,
 		"--engine", o.engine, "--zones", o.zones, "--log-level", "warn", "--pprof-addr", o.pprof)
-	if o.glue != "" {
-		cmd = exec.Command(self, "-glue", o.glue, "-glue-listen", addr)
+	if o.bare || o.glue != "" {
+		cmd = exec.Command(self, "-bare="+strconv.FormatBool(o.bare), "-glue", o.glue, "-listen", addr)
 	}
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Start(); err != nil {
