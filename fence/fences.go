@@ -85,8 +85,8 @@ type Fences struct {
 	held     map[string]*held
 	index    index
 	storeAt  map[string]Place
-	visitors map[string]*visitor // by driver
-	awaiting map[string][]*await // by driver
+	visitors *byDriver[*visitor]
+	awaiting *byDriver[[]*await]
 	byOrder  map[string]*await
 
 	reader   orderReader // of Load, then of Run
@@ -125,8 +125,8 @@ func New(engine cache.Engine, stores Stores, orders Orders, positions Positions,
 	}
 	f := &Fences{
 		engine: engine, durable: engine.Durable(cache.Always), stores: stores, orders: orders, positions: positions, opt: opt,
-		held: map[string]*held{}, storeAt: map[string]Place{}, visitors: map[string]*visitor{},
-		awaiting: map[string][]*await{}, byOrder: map[string]*await{},
+		held: map[string]*held{}, storeAt: map[string]Place{}, visitors: newByDriver[*visitor](),
+		awaiting: newByDriver[[]*await](), byOrder: map[string]*await{},
 		reached: make(chan *await, maxReached),
 	}
 	f.reader.fences = f
@@ -170,10 +170,10 @@ func (f *Fences) forgetVisitors() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	oldest := f.nowMS() - silentAfter.Milliseconds()
-	for driver, v := range f.visitors {
+	for driver, v := range f.visitors.all {
 		v.fences = slices.DeleteFunc(v.fences, func(h *held) bool { return h.gone })
 		if v.seenTS.Load() < oldest || len(v.fences) == 0 {
-			delete(f.visitors, driver)
+			f.visitors.remove(driver)
 		}
 	}
 }
@@ -214,6 +214,6 @@ func (f *Fences) Stats() Stats {
 			s.Stores++
 		}
 	}
-	s.Orders, s.Visitors = len(f.byOrder), len(f.visitors)
+	s.Orders, s.Visitors = len(f.byOrder), len(f.visitors.all)
 	return s
 }

@@ -458,7 +458,7 @@ func TestOrders(t *testing.T) {
 		w.pass(allOrdersEvery)
 		settle()
 		require.Zero(t, r.Stats().Orders)
-		require.Empty(t, r.awaiting)
+		require.Empty(t, r.awaiting.all)
 		cancel()
 		running.Wait()
 	})

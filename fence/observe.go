@@ -61,13 +61,13 @@ func (f *Fences) look(n int, fix func(i int) (Fix, bool)) *sight {
 		if !ok {
 			continue
 		}
-		for _, a := range f.awaiting[p.DriverID] {
+		for _, a := range f.awaiting.get(p.DriverID) {
 			if o, ok := a.shape.observe(&p); ok {
 				need().awaited = append(s.awaited, awaitedFix{a, o})
 			}
 		}
 		var known []*held
-		if v := f.visitors[p.DriverID]; v != nil {
+		if v := f.visitors.get(p.DriverID); v != nil {
 			known = v.fences
 			v.seenTS.Store(now)
 		}
@@ -191,13 +191,13 @@ func (f *Fences) took(v *visit, reply string) {
 
 // rememberVisit and forgetVisit are called with f.mu held.
 func (f *Fences) rememberVisit(driver string, h *held) {
-	v := f.visitors[driver]
+	v := f.visitors.get(driver)
 	switch {
-	case h.gone || v == nil && len(f.visitors) >= maxRemembered:
+	case h.gone || v == nil && len(f.visitors.all) >= maxRemembered:
 		return
 	case v == nil:
 		v = &visitor{}
-		f.visitors[driver] = v
+		f.visitors.put(driver, v)
 	}
 	v.seenTS.Store(f.nowMS())
 	if !slices.Contains(v.fences, h) {
@@ -206,12 +206,12 @@ func (f *Fences) rememberVisit(driver string, h *held) {
 }
 
 func (f *Fences) forgetVisit(driver string, h *held) {
-	v := f.visitors[driver]
+	v := f.visitors.get(driver)
 	if v == nil {
 		return
 	}
 	v.fences = slices.DeleteFunc(v.fences, func(other *held) bool { return other == h || other.gone })
 	if len(v.fences) == 0 {
-		delete(f.visitors, driver)
+		f.visitors.remove(driver)
 	}
 }

@@ -137,17 +137,17 @@ func (f *Fences) await(o Order) {
 	s := circleShape(at.Lat, at.Lon, radiusM)
 	a := &await{order: o, shape: s, rules: rules{depthDM: int64(s.depthM * 10)}}
 	f.byOrder[o.ID] = a
-	f.awaiting[o.DriverID] = append(f.awaiting[o.DriverID], a)
+	f.awaiting.put(o.DriverID, append(f.awaiting.get(o.DriverID), a))
 }
 
 // leaveOff ends waiting. The caller holds f.mu.
 func (f *Fences) leaveOff(a *await) {
 	delete(f.byOrder, a.order.ID)
-	rest := slices.DeleteFunc(f.awaiting[a.order.DriverID], func(other *await) bool { return other == a })
+	rest := slices.DeleteFunc(f.awaiting.get(a.order.DriverID), func(other *await) bool { return other == a })
 	if len(rest) == 0 {
-		delete(f.awaiting, a.order.DriverID)
+		f.awaiting.remove(a.order.DriverID)
 	} else {
-		f.awaiting[a.order.DriverID] = rest
+		f.awaiting.put(a.order.DriverID, rest)
 	}
 }
 

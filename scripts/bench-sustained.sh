@@ -3,7 +3,9 @@
 # seconds, for DURATION, in a hundred zones, followers watching, the journal and the
 # flush to SQLite at work, and the load generator beside it all. PROTOCOL is json,
 # protobuf or another of `hyperlocal loadtest --help`; the 99th percentile of a batch
-# must not be above MAX_P99 (0: it may). Run by `make bench-sustained`.
+# must not be above MAX_P99 (0: it may). It counts after WARMUP, since a million drivers
+# who come all at once are no steady state; FENCES are put before. Run by
+# `make bench-sustained`.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,4 +22,4 @@ until curl -sf "http://127.0.0.1:$port/readyz" >/dev/null; do
 done
 ./bin/hyperlocal loadtest --url "http://127.0.0.1:$port" --server-pid "$server" \
 	--drivers "${DRIVERS:-1000000}" --duration "${DURATION:-60s}" --protocol "${PROTOCOL:-protobuf}" \
-	--followers 100 --max-p99 "${MAX_P99:-50ms}"
+	--followers 100 --fences "${FENCES:-0}" --warmup "${WARMUP:-30s}" --max-p99 "${MAX_P99:-50ms}"

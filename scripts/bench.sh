@@ -35,6 +35,10 @@ for protocol in json protobuf; do
 	echo
 done
 
+echo "== with 25,000 fences near where the drivers move"
+FENCES=25000 DRIVERS=$drivers DURATION=$duration PROTOCOL=protobuf MAX_P99=0 ./scripts/bench-sustained.sh 2>/dev/null
+echo
+
 # These two take a fifth of the fleet: a Redis has half of one core for it.
 cost() { ./bin/pingcost -interval 4s -drivers "$((drivers / 5))" -rounds 10 "$@"; echo; }
 
@@ -43,3 +47,9 @@ cost -engine "redis://127.0.0.1:$port" -engine-pid "$redis"
 redis-cli -p "$port" flushall >/dev/null
 echo "== the glue and its Redis, CPU of both: no verdicts, zones or history"
 cost -glue "127.0.0.1:$port" -engine-pid "$redis"
+
+echo "== one ping to a request: our server, and an echo handler that decodes it and does nothing"
+for i in 1 2; do
+	./bin/pingcost -interval 4s -drivers 40000 -batch 1 -conns 8 -rounds 5 | tail -n 1
+	./bin/pingcost -interval 4s -drivers 40000 -batch 1 -conns 8 -rounds 5 -bare | tail -n 1
+done

@@ -71,6 +71,7 @@ your own that nobody else sends to; its drivers are new ones each time.`,
 	f.Float64Var(&o.Duplicates, "duplicates", 0, "share of the drivers who at any time repeat a ping")
 	f.Float64Var(&o.Disorder, "disorder", 0, "share of the drivers who at any time send two pings in the wrong order")
 	f.IntVar(&o.Followers, "followers", 0, "WebSockets that each follow a driver")
+	f.IntVar(&o.Fences, "fences", 0, "circles of 15 to 60 m, near where drivers move, that are put into the server first, and stay there")
 	f.StringVar(&o.movement, "movement", "country", "country (recorded journeys in a hundred zones) or roads (of Bengaluru)")
 	f.Uint64Var(&o.Seed, "seed", 1, "the same number makes the same load")
 	f.IntVar(&o.ServerPID, "server-pid", 0, "report CPU and memory of this process, on this machine")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -26,7 +27,7 @@ func TestLoadtestAccountsForEveryPing(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "report.json")
 			cmd := command("loadtest", "--url", p.url, "--protocol", string(protocol), "--drivers", "300", "--batch", "10",
 				"--interval", "200ms", "--duration", "2s", "--warmup", "200ms", "--connections", "4", "--followers", "3",
-				"--tunnels", "0.2", "--duplicates", "0.2", "--disorder", "0.2", "--prefix", string(protocol)+"-",
+				"--tunnels", "0.2", "--duplicates", "0.2", "--disorder", "0.2", "--prefix", string(protocol)+"-", "--fences", "7",
 				"--server-pid", strconv.Itoa(p.cmd.Process.Pid), "--report", file)
 			out, err := cmd.CombinedOutput()
 			require.NoError(t, err, "%s", out)
@@ -48,6 +49,13 @@ func TestLoadtestAccountsForEveryPing(t *testing.T) {
 			require.Positive(t, r.Followers.Frames)
 		})
 	}
+	var fences struct {
+		Fences []struct {
+			FenceID string `json:"fence_id"`
+		}
+	}
+	p.do("GET", "/v1/fences?limit=1000", nil).ok(http.StatusOK, &fences)
+	require.Len(t, fences.Fences, 7*len(openloop.Protocols))
 	out, err := command("loadtest", "--url", p.url, "--duration", "1s", "--interval", "200ms", "--drivers", "10", "--max-p99", "1us").CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), "more than 1µs")

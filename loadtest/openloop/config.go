@@ -49,6 +49,7 @@ type Config struct {
 
 	Routes    []Route
 	Seed      uint64
+	Fences    int // circles that are put before the load, and stay
 	Followers int // WebSockets that follow a driver each
 	ServerPID int // whose CPU and memory are reported; 0: nobody's
 
@@ -86,6 +87,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("an interval of %v: must be at least 10ms", c.Interval)
 	case c.Duration <= 0 || c.Warmup < 0:
 		return errors.New("the duration must be above 0, and the warm-up not below")
+	case c.Fences < 0 || c.Fences > 1_000_000:
+		return fmt.Errorf("%d fences: must be between 0 and 1000000", c.Fences)
 	case c.Followers < 0 || c.Followers > 10_000:
 		return fmt.Errorf("%d followers: must be between 0 and 10000", c.Followers)
 	}

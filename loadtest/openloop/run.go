@@ -50,6 +50,9 @@ func Run(ctx context.Context, c Config, progress func(Progress)) (*Report, error
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	if err := putFences(ctx, &c); err != nil {
+		return nil, err
+	}
 	before, err := readVerdicts(ctx, c.URL)
 	if err != nil {
 		return nil, err
