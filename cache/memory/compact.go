@@ -25,6 +25,9 @@ func (j *journal) compactLoop() {
 			return
 		case <-j.shrink:
 		}
+		if !j.overdue() { // it was said while the last one ran
+			continue
+		}
 		err := j.compact()
 		if err == nil || errors.Is(err, errStopped) {
 			continue
@@ -38,6 +41,16 @@ func (j *journal) compactLoop() {
 		case <-pause.C:
 		}
 	}
+}
+
+// overdue says whether it is time for a compaction.
+func (j *journal) overdue() bool {
+	if j.degraded.Load() {
+		return true
+	}
+	j.io.Lock()
+	defer j.io.Unlock()
+	return j.logBytes > j.bound || j.segments > maxSegments
 }
 
 // compact begins a new segment, writes a snapshot of everything before it, and

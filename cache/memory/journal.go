@@ -310,7 +310,7 @@ func (j *journal) flushLocked(sync bool) {
 		j.fail(err)
 	}
 	j.finish(b, err)
-	if j.logBytes > j.bound || j.segments > maxSegments {
+	if j.logBytes > j.bound || j.segments > maxSegments { // as overdue has it
 		notify(j.shrink)
 	}
 }

@@ -375,3 +375,18 @@ func TestCompactionStepByStep(t *testing.T) {
 }
 
 var errDisk = errors.New("input/output error")
+
+// While a compaction runs the log is still too long, and every write says so. What is
+// left of that afterwards is no reason for another.
+func TestCompactsOnce(t *testing.T) {
+	dir := t.TempDir()
+	e, err := Open(Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	for range 3 { // there is room for one that waits: the first has been taken then
+		e.journal.shrink <- struct{}{}
+	}
+	require.NoError(t, e.Close())
+	l, err := listDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, l.snapshots)
+}

@@ -33,6 +33,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -258,6 +259,7 @@ func bulk[T any](ctx context.Context, tx *sql.Tx, insert string, rows []T, bind 
 			if _, err := stmt.ExecContext(unwatched, args...); err != nil {
 				return err
 			}
+			runtime.Gosched() // rows of a flush can wait; who asks for something should not
 		}
 	}
 	return nil

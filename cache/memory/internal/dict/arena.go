@@ -37,8 +37,9 @@ const (
 	chunkBits = 14 // of units in a chunk
 	chunkMask = 1<<chunkBits - 1
 	// firstChunk is what a new map begins with; it doubles up to chunkStep. From
-	// there on a chunk grows by chunkStep, and another begins with as much: in a map
-	// of some 100 KB half a chunk would be a good part of it.
+	// there on a chunk grows by chunkStep, or by an eighth of what the map has, and
+	// another begins with as much: in a map of some 100 KB half a chunk would be a good
+	// part of it.
 	firstChunk = 64
 	chunkStep  = 8 << 10
 
@@ -270,7 +271,7 @@ func (a *arena) take(class int) (Ref, []byte) {
 func (a *arena) extend(last, size int) int {
 	if last >= 0 && a.used+size <= chunkSize {
 		old := a.chunks[last]
-		n := len(old) + min(len(old), chunkStep)
+		n := len(old) + min(len(old), a.step())
 		for n < a.used+size {
 			n *= 2
 		}
@@ -279,7 +280,7 @@ func (a *arena) extend(last, size int) int {
 		a.allocated += int64(len(a.chunks[last]) - len(old))
 		return last
 	}
-	n := chunkStep
+	n := a.step()
 	if last < 0 {
 		for n = firstChunk; n < size; {
 			n *= 2
@@ -293,6 +294,9 @@ func (a *arena) extend(last, size int) int {
 	a.used = 0
 	return last + 1
 }
+
+// step is by how much a chunk grows.
+func (a *arena) step() int { return min(max(chunkStep, len(a.chunks)*chunkSize/8), chunkSize) }
 
 // all walks over the entries in the order of their places.
 func (a *arena) all() iter.Seq[Ref] {
