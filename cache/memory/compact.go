@@ -186,7 +186,7 @@ func (j *journal) saveSnapshot(c *compaction) error {
 	if err != nil {
 		return err
 	}
-	w := newSnapshotWriter(&steadyFile{diskFile: f}, j.db.running)
+	w := newSnapshotWriter(&steadyFile{diskFile: f}, j.unhurried())
 	if err = j.writeSnapshot(w, c); err == nil {
 		err = f.Sync()
 	}
@@ -199,6 +199,26 @@ func (j *journal) saveSnapshot(c *compaction) error {
 		return err
 	}
 	return j.disk.syncDir(j.dir)
+}
+
+// A compaction works for about restAfter, and rests as long, at most maxRest: while it
+// takes half of a processor, what it delays is hardly late.
+const (
+	restAfter = time.Millisecond
+	maxRest   = 5 * time.Millisecond
+)
+
+// unhurried is [database.running] that rests now and then, unless durable writes wait
+// for the snapshot.
+func (j *journal) unhurried() func() error {
+	began := time.Now()
+	return func() error {
+		if worked := time.Since(began); worked >= restAfter && !j.degraded.Load() {
+			time.Sleep(min(worked, maxRest))
+			began = time.Now()
+		}
+		return j.db.running()
+	}
 }
 
 func (j *journal) writeSnapshot(w *snapshotWriter, c *compaction) error {

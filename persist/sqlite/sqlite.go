@@ -60,6 +60,7 @@ type Store struct {
 	mu     sync.RWMutex
 	closed bool
 
+	noted   *notedHour
 	writer  *sql.DB // exactly one connection
 	readers *sql.DB
 }
@@ -116,7 +117,7 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	}
 	readers.SetMaxOpenConns(opts.Readers)
 	readers.SetMaxIdleConns(opts.Readers)
-	return &Store{writer: writer, readers: readers}, nil
+	return &Store{noted: newNotedHour(), writer: writer, readers: readers}, nil
 }
 
 // prepare makes the directory of path and returns path made absolute.

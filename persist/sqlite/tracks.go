@@ -22,7 +22,8 @@ func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error 
 		return fmt.Errorf("sqlite: write tracks: %w", err)
 	}
 	sorted := inOrder(rows)
-	return s.write(ctx, "write tracks", func(tx *sql.Tx) error {
+	hour, others := s.noted.without(sorted)
+	err := s.write(ctx, "write tracks", func(tx *sql.Tx) error {
 		err := bulk(ctx, tx, replace, sorted, func(args []any, r *persist.TrackRow) []any {
 			return append(args, r.BucketStart, r.Zone, r.DriverID, r.Part,
 				r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
@@ -31,8 +32,12 @@ func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error 
 		if err != nil {
 			return err
 		}
-		return noteHours(ctx, tx, sorted)
+		return noteHours(ctx, tx, others)
 	})
+	if err == nil {
+		s.noted.add(hour, others)
+	}
+	return err
 }
 
 // inOrder returns the rows in the table's order, in which a page is changed
@@ -47,60 +52,6 @@ func inOrder(rows []persist.TrackRow) []*persist.TrackRow {
 	})
 	return sorted
 }
-
-const (
-	hourMS = 3_600_000
-
-	// denseRows is from how many rows of a bucket and zone on a write has most of
-	// the rows that stand there between its first and last driver.
-	denseRows = 100
-
-	insertHour  = `INSERT OR IGNORE INTO driver_hours VALUES (?, ?, ?)`
-	insertHours = `INSERT OR IGNORE INTO driver_hours
-		SELECT ?, zone, driver_id FROM tracks
-		WHERE bucket_start_ms = ? AND zone = ? AND driver_id >= ? AND driver_id <= ?`
-)
-
-// noteHours notes in which zones the drivers of rows have rows in an hour. Nearly always that
-// is known already. The rows of a flush are then compared within the database, at a
-// fifth of the cost of naming each driver.
-func noteHours(ctx context.Context, tx *sql.Tx, rows []*persist.TrackRow) error {
-	var others []driverHour
-	known := map[driverHour]bool{} // the rows of a drain are many buckets of few drivers
-	for len(rows) > 0 {
-		first, n := rows[0], 1
-		for n < len(rows) && rows[n].BucketStart == first.BucketStart && rows[n].Zone == first.Zone {
-			n++
-		}
-		hour := floorHour(first.BucketStart)
-		if n >= denseRows {
-			if _, err := tx.ExecContext(ctx, insertHours, hour, first.BucketStart, first.Zone, first.DriverID, rows[n-1].DriverID); err != nil {
-				return err
-			}
-			rows = rows[n:]
-			continue
-		}
-		for _, r := range rows[:n] {
-			if d := (driverHour{hour, r.Zone, r.DriverID}); !known[d] {
-				known[d] = true
-				others = append(others, d)
-			}
-		}
-		rows = rows[n:]
-	}
-	return bulk(ctx, tx, insertHour, others, func(args []any, d driverHour) []any {
-		return append(args, d.hour, d.zone, d.driver)
-	})
-}
-
-// driverHour is a row of driver_hours.
-type driverHour struct {
-	hour         int64
-	zone, driver string
-}
-
-// floorHour returns the first millisecond of a time's hour.
-func floorHour(ms int64) int64 { return ms - ((ms%hourMS)+hourMS)%hourMS }
 
 // selectTracks steps from one hour to the next, and in each from zone to zone, to find
 // where the driver was; and from one bucket that anybody has rows in to the next.
