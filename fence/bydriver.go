@@ -28,7 +28,7 @@ func (d *byDriver[V]) count(driver string) *uint8 {
 
 // get returns what there is on a driver, or the zero V.
 func (d *byDriver[V]) get(driver string) (v V) {
-	if *d.count(driver) == 0 {
+	if len(d.all) == 0 || *d.count(driver) == 0 {
 		return v
 	}
 	return d.all[driver]

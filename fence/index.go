@@ -11,8 +11,20 @@ var levels = [...]float64{2000, 200, 20, 2}
 const maxCells = 64
 
 // index finds the fences around a place. At most places there is none, which
-// costs a look into one map per level in use.
-type index [len(levels)]map[uint64][]*held
+// costs a look into one map per level in use. The fences of a cell are a chain of
+// links: the collector has nothing to follow in the cells of 25,000 fences.
+type index struct {
+	cells  [len(levels)]map[uint64]uint32 // the first link of each
+	links  []link                         // the first is nobody's
+	unused uint32                         // the first of a chain of links
+	fences []*held                        // by number; nil if it is not in use
+	spare  []uint32                       // numbers not in use
+}
+
+type link struct {
+	fence uint32 // its number
+	next  uint32 // link, or 0
+}
 
 // cells returns the level that suits a box, and the cells of it that the box
 // touches.
@@ -47,44 +59,70 @@ func cell(row, col, perDegree float64) uint64 {
 
 // add puts a fence in by its cells; remove takes it out.
 func (x *index) add(h *held) {
-	h.level, h.cells = cells(&h.shape.around)
-	if x[h.level] == nil {
-		x[h.level] = map[uint64][]*held{}
+	if n := len(x.spare); n > 0 {
+		h.number, x.spare = x.spare[n-1], x.spare[:n-1]
+		x.fences[h.number] = h
+	} else {
+		h.number = uint32(len(x.fences))
+		x.fences = append(x.fences, h)
 	}
-	for _, c := range h.cells {
-		x[h.level][c] = append(x[h.level][c], h)
+	level, in := cells(&h.shape.around)
+	if x.cells[level] == nil {
+		x.cells[level] = map[uint64]uint32{}
+	}
+	for _, c := range in {
+		x.cells[level][c] = x.newLink(link{h.number, x.cells[level][c]})
 	}
 }
 
+func (x *index) newLink(l link) (at uint32) {
+	if at = x.unused; at != 0 {
+		x.unused = x.links[at].next
+		x.links[at] = l
+		return at
+	}
+	if len(x.links) == 0 {
+		x.links = append(x.links, link{})
+	}
+	x.links = append(x.links, l)
+	return uint32(len(x.links) - 1)
+}
+
 func (x *index) remove(h *held) {
-	for _, c := range h.cells {
-		there := x[h.level][c]
-		for i := range there {
-			if there[i] == h {
-				there[i] = there[len(there)-1]
-				there[len(there)-1] = nil
-				there = there[:len(there)-1]
-				break
+	level, in := cells(&h.shape.around)
+	for _, c := range in {
+		first := x.cells[level][c]
+		for at, before := first, uint32(0); at != 0; before, at = at, x.links[at].next {
+			if x.links[at].fence != h.number {
+				continue
 			}
-		}
-		if len(there) == 0 {
-			delete(x[h.level], c)
-		} else {
-			x[h.level][c] = there
+			next := x.links[at].next
+			switch {
+			case before != 0:
+				x.links[before].next = next
+			case next != 0:
+				x.cells[level][c] = next
+			default:
+				delete(x.cells[level], c)
+			}
+			x.links[at], x.unused = link{next: x.unused}, at
+			break
 		}
 	}
+	x.fences[h.number] = nil
+	x.spare = append(x.spare, h.number)
 }
 
 // around calls fn with the fences whose box has the place.
 func (x *index) around(lat, lon float64, fn func(*held)) {
-	for level := range x {
-		if len(x[level]) == 0 {
+	for level := range x.cells {
+		if len(x.cells[level]) == 0 {
 			continue
 		}
 		perDegree := levels[level]
 		row, col := math.Floor((lat+90)*perDegree), math.Floor((lon+180)*perDegree)
-		for _, h := range x[level][cell(row, col, perDegree)] {
-			if h.shape.around.contains(lat, lon) {
+		for at := x.cells[level][cell(row, col, perDegree)]; at != 0; at = x.links[at].next {
+			if h := x.fences[x.links[at].fence]; h.shape.around.contains(lat, lon) {
 				fn(h)
 			}
 		}

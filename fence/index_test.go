@@ -84,12 +84,18 @@ func TestIndexEqualsBruteForce(t *testing.T) {
 				require.NoError(t, err)
 				h := &held{id: f.ID, shape: s}
 				x.add(h)
-				require.LessOrEqual(t, len(h.cells), maxCells)
+				_, in := cells(&s.around)
+				require.LessOrEqual(t, len(in), maxCells)
 				fences, all = append(fences, f), append(all, h)
 			}
-			for _, i := range random.Perm(len(all))[:60] { // some go again
+			for n, i := range random.Perm(len(all))[:90] { // some go, and of these some come again
 				x.remove(all[i])
-				all[i] = nil
+				if all[i] = nil; n >= 60 {
+					s, err := fences[i].shape()
+					require.NoError(t, err)
+					all[i] = &held{id: fences[i].ID, shape: s}
+					x.add(all[i])
+				}
 			}
 			hits := 0
 			for range 400 {
@@ -119,8 +125,14 @@ func TestIndexEqualsBruteForce(t *testing.T) {
 					x.remove(h)
 				}
 			}
-			for level := range x {
-				require.Empty(t, x[level], "nothing is left behind")
+			unused := 1 // the first is nobody's
+			for at := x.unused; at != 0; at = x.links[at].next {
+				unused++
+			}
+			require.Len(t, x.links, unused, "nothing is left behind")
+			require.Len(t, x.spare, len(x.fences))
+			for _, cells := range x.cells {
+				require.Empty(t, cells)
 			}
 		})
 	}

@@ -22,8 +22,7 @@ type held struct {
 	rules rules
 	gone  bool // removed; drivers may still be remembered to be in it
 
-	level int // in the index
-	cells []uint64
+	number uint32 // in the index
 
 	noted atomic.Int64 // when it was last noted as occupied, ms
 }

@@ -3,6 +3,7 @@ package cassandra
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"hyperlocal/persist"
@@ -115,10 +116,13 @@ func (s *Store) ScanOrders(ctx context.Context, fn func(persist.Order, []persist
 				return nil
 			}
 			o, events, err := assemble(one)
+			one = one[:0]
+			if errors.Is(err, persist.ErrNotFound) { // its first event has been written just now
+				return nil
+			}
 			if err != nil {
 				return err
 			}
-			one = one[:0]
 			return stop(fn(o, events))
 		}
 		for rows.Next() {

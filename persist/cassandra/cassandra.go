@@ -6,16 +6,15 @@
 //
 // Cassandra keeps, of two values of a cell, the one with the greater write
 // timestamp. The package chooses that timestamp so that the contract holds in
-// whatever order writes arrive, without a conditional update (which costs four
-// round trips among the replicas):
+// whatever order writes arrive:
 //
 //   - rows that are replaced (tracks, products, stores): the clock;
 //   - rows of which the first stays (movements, events): a clock that runs
-//     backwards, see firstWins;
-//   - an order: its Version.
+//     backwards, see firstWins.
 //
-// Every statement may therefore be repeated, and the driver does so on another
-// node when one does not answer.
+// Every such statement may therefore be repeated, and the driver does so on another
+// node when one does not answer. An order goes from Version to Version by a
+// conditional update, which is repeated by the caller alone.
 //
 // # Consistency
 //

@@ -56,6 +56,9 @@ func TestPageInBrowser(t *testing.T) {
 			b.Wait(`document.querySelector('#order-steps .now').dataset.status === '` + status + `'`)
 		}
 		b.Wait("document.getElementById('order-note').textContent.includes('from the door')")
+		require.False(t, browsertest.Eval[bool](b, "!!document.querySelector('[data-milestone]')"))
+		c.step("near_customer", partner)
+		b.Wait(`document.querySelector('[data-status="out_for_delivery"].now + [data-milestone="near_customer"]')?.textContent.startsWith('Nearly there')`)
 	})
 	t.Run("it comes back when the connection is lost", func(t *testing.T) {
 		b := b.With(t)

@@ -265,6 +265,9 @@ func (c *city) order() map[string]any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last := c.events[len(c.events)-1]
+	for i := len(c.events) - 1; last["status"] == "near_customer"; i-- { // which leaves the status as it is
+		last = c.events[i-1]
+	}
 	order := map[string]any{
 		"order_id": orderID, "status": last["status"], "version": len(c.events), "store_id": "S1",
 		"drop": map[string]float64{"lat": 12.975, "lon": 77.60}, "created_ts": c.events[0]["ts"], "updated_ts": last["ts"],

@@ -14,6 +14,11 @@ const STEPS = [
   ["out_for_delivery", "On the way"],
   ["delivered", "Delivered"],
 ];
+// What the partner's place says of an order, behind the step that it belongs to.
+const MILESTONES = {
+  being_prepared: ["arrived_at_store", "Your partner is at the store"],
+  out_for_delivery: ["near_customer", "Nearly there"],
+};
 const NEXT_ORDER_MS = 5000;
 const APPROACH_MS = 250;
 
@@ -23,7 +28,7 @@ export class OrderCard {
     Object.assign(this, { map, live, fleet, partners, stores });
     this.card = byId("order");
     this.order = null;
-    this.events = new Map(); // status → event
+    this.events = new Map(); // status or milestone → event
     byId("order-show").addEventListener("click", () => this.frame());
     setInterval(() => this.approach(), APPROACH_MS);
   }
@@ -64,6 +69,11 @@ export class OrderCard {
     switch (frame.type) {
       case "status":
         this.step(frame.data);
+        break;
+      case "milestone":
+        this.order.version = frame.data.seq;
+        this.events.set(frame.data.milestone, frame.data);
+        this.paint();
         break;
       case "position":
         if (frame.data) this.fleet.apply([frame.data]);
@@ -132,10 +142,14 @@ export class OrderCard {
     byId("order-what").textContent = `${lines} ${lines === 1 ? "item" : "items"} from ${this.stores.describe(order.store_id)}`;
     const steps = order.status === "cancelled" ? [...STEPS.filter(([s]) => this.events.has(s)), ["cancelled", "Cancelled"]] : STEPS;
     byId("order-steps").replaceChildren(
-      ...steps.map(([status, label]) => {
+      ...steps.flatMap(([status, label]) => {
         const event = this.events.get(status);
         const state = status === order.status ? "now" : event ? "done" : "ahead";
-        return h("li", { class: state, "data-status": status, "aria-current": state === "now" && "step" }, h("span", { class: "grow" }, label), h("time", {}, event ? clock(event.ts) : ""));
+        const step = h("li", { class: state, "data-status": status, "aria-current": state === "now" && "step" }, h("span", { class: "grow" }, label), h("time", {}, event ? clock(event.ts) : ""));
+        const [milestone, text] = MILESTONES[status] ?? [];
+        const reached = this.events.get(milestone);
+        if (!reached) return [step];
+        return [step, h("li", { class: "milestone", "data-milestone": milestone }, h("span", { class: "grow" }, text), h("time", {}, clock(reached.ts)))];
       }),
     );
   }
