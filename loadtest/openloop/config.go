@@ -87,21 +87,21 @@ func (c *Config) check() error {
 		return fmt.Errorf("an interval of %v: must be at least 10ms", c.Interval)
 	case c.Duration <= 0 || c.Warmup < 0:
 		return errors.New("the duration must be above 0, and the warm-up not below")
-	case c.Fences < 0 || c.Fences > 1_000_000:
-		return fmt.Errorf("%d fences: must be between 0 and 1000000", c.Fences)
-	case c.Followers < 0 || c.Followers > 10_000:
-		return fmt.Errorf("%d followers: must be between 0 and 10000", c.Followers)
 	}
 	return nil
 }
 
-// checkTraffic checks what drivers do.
+// checkTraffic checks what drivers do, and what is around them.
 func (c *Config) checkTraffic() error {
 	switch {
 	case c.Tunnels < 0 || c.Duplicates < 0 || c.Disorder < 0 || c.Tunnels+c.Duplicates+c.Disorder > 1:
 		return errors.New("the shares of tunnels, duplicates and disorder must not be below 0, and together at most 1")
 	case len(c.Routes) == 0:
 		return errors.New("there are no routes to move along")
+	case c.Fences < 0 || c.Fences > 1_000_000:
+		return fmt.Errorf("%d fences: must be between 0 and 1000000", c.Fences)
+	case c.Followers < 0 || c.Followers > 10_000:
+		return fmt.Errorf("%d followers: must be between 0 and 10000", c.Followers)
 	}
 	return nil
 }
