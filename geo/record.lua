@@ -180,7 +180,7 @@ for i, driver in ipairs(drivers) do
     newests[2 * m + 2] = string.sub(data, newest, newest + 22) .. (settled and '' or '\0')
     -- Written out here, since Redis does it in twice the time.
     places[2 * m + 1], places[2 * m + 2] = string.format('%d', score), driver
-    times[2 * m + 1], times[2 * m + 2] = string.format('%.10f', ts + m % 1024 / 1024), driver
+    times[2 * m + 1], times[2 * m + 2] = string.format('%.11f', ts + score % 2048 / 2048), driver
     if math.floor(ts / 15000) ~= math.floor(math.max(before, 0) / 15000) then
       due[#due + 1], due[#due + 2] = times[2 * m + 1], driver
     end

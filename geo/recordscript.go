@@ -27,7 +27,7 @@ const (
 	maxBucketFixes = 1200
 
 	// setApart is into how many parts a millisecond is divided in seen.
-	setApart = 1024
+	setApart = 2048
 
 	// maxExpectedFixes bounds the room that a path gets before it needs it.
 	maxExpectedFixes = 30
@@ -224,8 +224,8 @@ func (r *recording) judgeAll(driver int) {
 	name := r.drivers[driver]
 	r.places = append(r.places, cache.Member{Name: name, Score: float64(be64(newest[fixSize:]))})
 	// Phones tell whole seconds. Members of one score are in the order of their names,
-	// which takes long to find, so those of one call are set apart within their ms.
-	apart := float64(len(r.times)%setApart) / setApart
+	// which takes long to find, so they are set apart within their ms by where they are.
+	apart := float64(be64(newest[fixSize:])%setApart) / setApart
 	r.times = append(r.times, cache.Member{Name: name, Score: float64(prev.ts) + apart})
 	if prev.ts/seenEvery != before/seenEvery {
 		r.due = append(r.due, r.times[len(r.times)-1])

@@ -32,9 +32,9 @@ func sweepTwin(tx cache.Tx, keys, args []string) cache.Value {
 		return float64(n)
 	}
 	limit, stale := int(number(3)), 0
-	behind := tx.ZRangeByScore(seen, cache.ScoreRange{Min: math.Inf(-1), Max: number(0), Limit: limit})
+	behind := tx.ZRangeByScore(seen, cache.ScoreRange{Min: math.Inf(-1), Max: number(0) + 1, MaxOpen: true, Limit: limit})
 	for _, m := range behind {
-		newest := m.Score
+		newest := math.Floor(m.Score) // see setApart
 		if last := tx.HGet(last, m.Name).Str; present(last) {
 			newest = float64(be64(last))
 		}

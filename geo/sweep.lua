@@ -16,9 +16,9 @@ local function present(last)
 end
 
 local stale = 0
-local behind = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[1], 'WITHSCORES', 'LIMIT', 0, ARGV[4])
+local behind = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', '(' .. ARGV[1] + 1, 'WITHSCORES', 'LIMIT', 0, ARGV[4])
 for i = 1, #behind, 2 do
-  local newest = tonumber(behind[i + 1])
+  local newest = math.floor(tonumber(behind[i + 1])) -- drivers are set apart within their ms
   local last = redis.call('HGET', KEYS[3], behind[i])
   if present(last) then newest = struct.unpack('>I8', last) end
   if newest > tonumber(ARGV[1]) then

@@ -8,8 +8,11 @@ import (
 
 const (
 	// defaultCompactBytes is how long the log may get before it is replaced by
-	// a snapshot, unless the last snapshot was longer.
+	// a snapshot, unless the last snapshot was longer than half of that.
 	defaultCompactBytes = 256 << 20
+	// logPerSnapshot is how many times the last snapshot's length the log may have:
+	// more is less to write, and longer to start from.
+	logPerSnapshot = 2
 	// maxSegments bounds the files that many short runs leave behind.
 	maxSegments = 32
 	// compactRetry is the pause after a compaction that failed.
@@ -87,7 +90,7 @@ func (j *journal) compact() error {
 	// What was written since the rotation is in the new segment alone.
 	j.logBytes -= j.replaced
 	j.segments = 1
-	j.bound = max(j.minBound, c.size)
+	j.bound = max(j.minBound, logPerSnapshot*c.size)
 	j.log.Info("journal compacted", "dir", j.dir, "snapshot_bytes", c.size, "took", time.Since(began))
 	return nil
 }

@@ -71,7 +71,7 @@ type Options struct {
 	// before it loses some. Default 1024.
 	SubscriptionBuffer int
 	// CompactBytes is how long the journal may get before a snapshot replaces
-	// it, unless the last snapshot was longer. Default 256 MiB.
+	// it, unless the last snapshot was longer than half of that. Default 256 MiB.
 	CompactBytes int64
 	// MaxMemory is how much memory, in bytes and as Stats reports it, the data
 	// set may take; zero is no limit. Above it Policy says what goes, and with

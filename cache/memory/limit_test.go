@@ -152,7 +152,7 @@ func TestEvictionKeepsTheLimit(t *testing.T) {
 			n := rapid.IntRange(0, largest).Draw(rt, "size")
 			_, err := e.Set(ctx, fmt.Sprint(i), value[:n], cache.SetOptions{TTL: wait})
 			require.NoError(rt, err)
-			require.LessOrEqual(rt, e.limiter.used.Load(), limit+e.limiter.slack+allocated(n)+1000)
+			require.LessOrEqual(rt, e.limiter.used.Load(), limit+e.limiter.slack+allocated(n)+allocated(n)/runtimeShare+1000)
 		}
 		requireCounted(t, e)
 	})
