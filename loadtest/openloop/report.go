@@ -23,6 +23,7 @@ type Report struct {
 	Latency map[string]float64 `json:"latency_ms"` // of batches, by percentile
 	Account Account            `json:"account"`
 	Server  *Server            `json:"server,omitempty"`
+	Machine *Machine           `json:"machine,omitempty"`
 	Live    *Followed          `json:"followers,omitempty"`
 
 	Failures []string `json:"failures"` // the first few errors
@@ -76,14 +77,7 @@ func (r *run) report(w *watch, live Followed) *Report {
 	if whole := (r.Now().Sub(r.start)).Seconds(); whole > 0 {
 		out.Rate = float64(r.pings.Load()) / whole
 	}
-	if w.warm && w.last > w.pings {
-		used := w.ended - w.began
-		out.Server = &Server{
-			CPUMicrosPerPing: float64(used.Microseconds()) / float64(w.last-w.pings),
-			CPUs:             used.Seconds() / max(seconds, 1),
-			RSSBegin:         w.rss, RSSEnd: w.newest, RSSPeak: w.peak, BytesPerDriver: float64(w.peak) / float64(r.Drivers),
-		}
-	}
+	out.Server, out.Machine = w.server(r.Drivers, seconds), w.surroundings()
 	if r.Followers > 0 {
 		out.Live = &live
 		if live.Lost > 0 {
@@ -124,6 +118,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	if s := r.Server; s != nil {
 		line("server", "%.2f µs of CPU a ping, %.2f CPUs; memory %.0f → %.0f MiB, at most %.0f: %.0f bytes a driver",
 			s.CPUMicrosPerPing, s.CPUs, mib(s.RSSBegin), mib(s.RSSEnd), mib(s.RSSPeak), s.BytesPerDriver)
+	}
+	if m := r.Machine; m != nil {
+		line("machine", "%.0f %% idle, %.0f %% taken by its host, in the worst second %.0f %%", 100*m.Idle, 100*m.Taken, 100*m.WorstSecond)
 	}
 	if l := r.Live; l != nil {
 		line("followers", "%d, %d frames, age p50 %.0f ms, p99 %.0f ms", l.Followers, l.Frames, l.AgeP50, l.AgeP99)

@@ -9,8 +9,6 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"golang.org/x/sync/errgroup"
-
-	"hyperlocal/internal/procstat"
 )
 
 // Latencies are kept from 1 µs to 10 minutes, to 3 digits.
@@ -69,7 +67,7 @@ func Run(ctx context.Context, c Config, progress func(Progress)) (*Report, error
 		}
 		defer senders[i].close()
 	}
-	watch, err := r.watchServer()
+	watch, err := newWatch(r.ServerPID)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +194,9 @@ func (r *run) tell(stop context.Context, watch *watch) {
 		case <-tick.C:
 		}
 		now, n := r.Now(), r.pings.Load()
-		watch.sample(now.Sub(r.start) >= r.Warmup, n)
+		if now.Sub(r.start) >= r.Warmup {
+			watch.sample(n)
+		}
 		r.mu.Lock()
 		p := Progress{
 			Elapsed: now.Sub(r.start), Whole: r.Warmup + r.Duration,
@@ -214,38 +214,3 @@ func (r *run) tell(stop context.Context, watch *watch) {
 }
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
-
-// watch samples the server's process.
-type watch struct {
-	pid               int
-	began, ended      time.Duration // CPU time at the end of the warm-up, and at the last sample
-	pings, last       int64         // answered by then
-	rss, peak, newest int64         // bytes: at the end of the warm-up, at most, at the last sample
-	warm              bool
-}
-
-func (r *run) watchServer() (*watch, error) {
-	w := &watch{pid: r.ServerPID}
-	if w.pid == 0 {
-		return w, nil
-	}
-	if _, err := procstat.CPU(w.pid); err != nil {
-		return nil, fmt.Errorf("the server's process: %w", err)
-	}
-	return w, nil
-}
-
-func (w *watch) sample(warm bool, pings int64) {
-	if w.pid == 0 || !warm {
-		return
-	}
-	cpu, err := procstat.CPU(w.pid)
-	if err != nil {
-		return // it is gone; the requests tell
-	}
-	rss, _ := procstat.Resident(w.pid) // as above
-	if !w.warm {
-		w.warm, w.began, w.pings, w.rss = true, cpu, pings, rss
-	}
-	w.ended, w.last, w.newest, w.peak = cpu, pings, rss, max(w.peak, rss)
-}

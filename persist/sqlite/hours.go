@@ -63,7 +63,7 @@ type driverHour struct {
 // floorHour returns the first millisecond of a time's hour.
 func floorHour(ms int64) int64 { return ms - ((ms%hourMS)+hourMS)%hourMS }
 
-// maxNoted bounds the drivers of an hour that are known to be noted; 14 bytes each.
+// maxNoted bounds the drivers of an hour that are known to be noted; some 30 bytes each.
 const maxNoted = 1 << 20
 
 // notedHour knows drivers and zones that are in driver_hours for the newest hour, by
