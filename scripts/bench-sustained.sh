@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A country's fleet on this machine: DRIVERS (a million), each with a ping every four
-# seconds, for DURATION, in a hundred zones, followers watching, the journal and the
+# A country's fleet on this machine: DRIVERS (a million), each with a ping every INTERVAL
+# (four seconds), for DURATION, in a hundred zones, followers watching, the journal and the
 # flush to SQLite at work, and the load generator beside it all. PROTOCOL is json,
 # protobuf or another of `hyperlocal loadtest --help`; the 99th percentile of a batch
 # must not be above MAX_P99 (0: it may). It counts after WARMUP, since a million drivers
@@ -21,5 +21,5 @@ until curl -sf "http://127.0.0.1:$port/readyz" >/dev/null; do
 	sleep 0.1
 done
 ./bin/hyperlocal loadtest --url "http://127.0.0.1:$port" --server-pid "$server" \
-	--drivers "${DRIVERS:-1000000}" --duration "${DURATION:-60s}" --protocol "${PROTOCOL:-protobuf}" \
+	--drivers "${DRIVERS:-1000000}" --interval "${INTERVAL:-4s}" --duration "${DURATION:-60s}" --protocol "${PROTOCOL:-protobuf}" \
 	--followers 100 --fences "${FENCES:-0}" --warmup "${WARMUP:-30s}" --max-p99 "${MAX_P99:-50ms}"

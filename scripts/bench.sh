@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # What a ping costs the server's process, in user and system CPU time, beside
 # the glue of echo, sonic and rueidis on a Redis server: all in one run on one
-# machine. Run by `make bench`. DRIVERS send a ping every four seconds from a hundred
+# machine. Run by `make bench`. DRIVERS send a ping every INTERVAL from a hundred
 # zones over twenty cities, for DURATION; the flush, every 30 s, has its share.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-drivers=${DRIVERS:-400000}
+drivers=${DRIVERS:-1000000}
+interval=${INTERVAL:-4s}
 duration=${DURATION:-60s}
 port=${BENCH_REDIS_PORT:-17439}
 
@@ -29,24 +30,35 @@ until redis-cli -p "$port" ping >/dev/null 2>&1; do
 	sleep 0.1
 done
 
+# What is not met, its report says.
+load() {
+	env DRIVERS="$1" INTERVAL="$interval" DURATION="$duration" MAX_P99=0 "${@:2}" ./scripts/bench-sustained.sh 2>/dev/null || true
+	echo
+}
+
 for protocol in json protobuf; do
 	echo "== one server process, memory engine, SQLite: batches of 100, $protocol"
-	DRIVERS=$drivers DURATION=$duration PROTOCOL=$protocol MAX_P99=0 ./scripts/bench-sustained.sh 2>/dev/null || true # its report says what the matter is
-	echo
+	load "$drivers" PROTOCOL="$protocol"
 done
 
-echo "== with 25,000 fences near where the drivers move"
-FENCES=25000 DRIVERS=$drivers DURATION=$duration PROTOCOL=protobuf MAX_P99=0 ./scripts/bench-sustained.sh 2>/dev/null || true # its report says what the matter is
-echo
+echo "== a tenth of the drivers"
+load "$((drivers / 10))" PROTOCOL=protobuf
 
-# These two take a fifth of the fleet: a Redis has half of one core for it.
-cost() { ./bin/pingcost -interval 4s -drivers "$((drivers / 5))" -rounds 10 "$@"; echo; }
+echo "== with 25,000 fences near where the drivers move"
+load "$drivers" PROTOCOL=protobuf FENCES=25000
+
+# The same drivers, at a rate that a Redis on half of these cores bears.
+cost() { ./bin/pingcost -interval 25s -drivers "$drivers" -rounds 2 -zones "$dir/country.geojson" "$@"; echo; }
+./bin/hyperlocal loadtest zones >"$dir/country.geojson"
 
 echo "== one server process and its Redis, CPU of both"
-cost -engine "redis://127.0.0.1:$port" -engine-pid "$redis"
+cost -engine "redis://127.0.0.1:$port" -engine-pid "$redis" -interval 50s -rounds 1
 redis-cli -p "$port" flushall >/dev/null
 echo "== the glue and its Redis, CPU of both: no verdicts, zones or history"
-cost -glue "127.0.0.1:$port" -engine-pid "$redis"
+for batch in -mixed=false -mixed; do # a batch's drivers neighbours, or from all over the city
+	cost -glue "127.0.0.1:$port" -engine-pid "$redis" "$batch"
+	redis-cli -p "$port" info memory | grep used_memory_rss_human
+done
 
 echo "== one ping to a request: our server, and an echo handler that decodes it and does nothing"
 for i in 1 2; do
