@@ -422,7 +422,7 @@ func TestOrders(t *testing.T) {
 		require.Empty(t, w.reached, "somebody else, or not sure")
 
 		w.locked(func() { w.fail = errors.New("the engine is gone") })
-		r.send(5, "d1", 10)
+		r.send(3, "d1", 10) // no more: those after a failure would count for the next try
 		synctest.Wait()
 		require.Equal(t, int64(1), r.Stats().Failures)
 		w.locked(func() { w.fail = nil })

@@ -66,13 +66,13 @@ func TestKilledBeforeAnswer(t *testing.T) {
 	for what := range 2 {
 		w.send()
 		w.awaitRows(t, witnessDrivers)
-		gate.delay(3 * time.Second)
+		gate.delay(5 * time.Second) // half of what a request may take
 		tracks, movements := sizes(t, db)
 		w.send()
 		require.Eventually(t, func() bool {
 			moreTracks, moreMovements := sizes(t, db)
 			return what == 0 && moreTracks > tracks || what == 1 && moreMovements > movements
-		}, 30*time.Second, time.Millisecond)
+		}, time.Minute, time.Millisecond)
 		w.to.kill()
 		gate.delay(0)
 		tracks, movements = inBoth(t, direct)

@@ -92,26 +92,47 @@ func (g *gate) requests(from, to net.Conn) {
 	}
 }
 
-// answers passes on what the service says, in its time. A connection that the
+// answers passes on what the service says, each piece in its time: a delay makes
+// the service further away, not slower with every answer. A connection that the
 // server has left takes no more.
 func (g *gate) answers(from, to net.Conn) {
-	buf := make([]byte, 1<<20)
-	for {
-		n, err := from.Read(buf)
-		g.mu.Lock()
-		late := g.late
-		g.mu.Unlock()
-		if late > 0 {
+	type piece struct {
+		data []byte
+		due  time.Time
+		err  error
+	}
+	pieces := make(chan piece, 1024)
+	go func() {
+		defer close(pieces)
+		for {
+			buf := make([]byte, 64<<10)
+			n, err := from.Read(buf)
+			g.mu.Lock()
+			due := time.Now().Add(g.late)
+			g.mu.Unlock()
 			select {
-			case <-time.After(late):
+			case pieces <- piece{buf[:n], due, err}:
+			case <-g.done:
+				return
+			}
+			if err != nil {
+				return
+			}
+		}
+	}()
+	for p := range pieces {
+		if wait := time.Until(p.due); wait > 0 {
+			select {
+			case <-time.After(wait):
 			case <-g.done:
 			}
 		}
-		if err == nil {
-			_, err = to.Write(buf[:n])
-		}
-		if err != nil {
+		_, err := to.Write(p.data)
+		if err != nil || p.err != nil {
 			to.Close()
+			from.Close() // ends the reading, too
+			for range pieces {
+			}
 			return
 		}
 	}
