@@ -108,18 +108,29 @@ func placeOf(s string) place {
 
 // An entry of drivers:last:{Z} is a compact fix and, behind it, what became of the
 // driver: nothing if he stands in this zone; unsettled if he came and the zone that
-// he came from may not know; else a signpost, the zone that he left for, and the
-// fix is the one that took him there. See move.go.
-const unsettled = "\x00" // begins no zone's name
+// he came from may not know; asleep if he was settled here and went stale; else a
+// signpost, the zone that he left for, and the fix is the one that took him there.
+// See move.go. No zone's name begins with these.
+const (
+	unsettled = "\x00"
+	asleep    = "\x01"
+)
 
-// present reports whether an entry is of a driver who stands in the zone.
+// present reports whether an entry is of a driver who stands in the zone, or did when
+// he was last heard of.
 func present(entry string) bool {
-	return len(entry) == fixSize || len(entry) == fixSize+1 && entry[fixSize:] == unsettled
+	return len(entry) == fixSize || len(entry) == fixSize+1 && entry[fixSize:] <= asleep
+}
+
+// settledIn reports whether an entry is of a driver of whom all know that he is in the
+// zone.
+func settledIn(entry string) bool {
+	return len(entry) == fixSize || len(entry) == fixSize+1 && entry[fixSize:] == asleep
 }
 
 // signpost returns the zone that the driver left for, or "".
 func signpost(entry string) string {
-	if len(entry) <= fixSize || entry[fixSize:] == unsettled {
+	if len(entry) <= fixSize || present(entry) {
 		return ""
 	}
 	return entry[fixSize:]

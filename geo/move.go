@@ -67,8 +67,15 @@ func leaveTwin(tx cache.Tx, keys, args []string) cache.Value {
 func settleTwin(tx cache.Tx, keys, args []string) cache.Value {
 	last := tx.HFields(keys[0], args)
 	for i := range args {
-		if entry := last.Get(i).Str; present(entry) {
-			last.Set(i, strings.Clone(entry[:fixSize]))
+		entry := last.Get(i).Str
+		if !present(entry) {
+			continue
+		}
+		entry = entry[:fixSize]
+		if _, in := tx.ZScore(keys[1], args[i]); in {
+			last.Set(i, strings.Clone(entry))
+		} else { // who came with an old fix may have been swept since
+			last.Set(i, entry+asleep)
 		}
 	}
 	return cache.Int(int64(len(args)))
@@ -317,7 +324,8 @@ func (f *Fleet) arrive(ctx context.Context, drivers []driver, moves []move) erro
 		if !ok {
 			c = len(settles)
 			byZone[m.to] = c
-			settles = append(settles, cache.Call{Script: settleScript, Keys: []string{newZoneKeys(m.to).last}})
+			k := newZoneKeys(m.to)
+			settles = append(settles, cache.Call{Script: settleScript, Keys: []string{k.last, k.zone}})
 		}
 		settles[c].Args = append(settles[c].Args, d.id)
 	}

@@ -171,11 +171,11 @@ func (f *Fleet) activeAround(ctx context.Context, q NearbyQuery) ([]string, erro
 	}), nil
 }
 
-// How much more the engine may measure: by its sphere, in proportion, and from a place
-// to the centre of its cell, in metres.
+// How much more the engine may measure: by its sphere, in proportion, and from a
+// driver's place to the centre of a cell near it, in metres.
 const (
 	engineExcess = 1.0005
-	cellRadiusM  = 0.5
+	cellRadiusM  = 0.5 + indexCellMetres
 )
 
 // nearbyInZone returns the zone's drivers within the circle: at least the

@@ -53,6 +53,56 @@ func TestNearbyEqualsBruteForce(t *testing.T) {
 	}
 }
 
+// Steps within a cell of the index leave a driver's place in it as it was; answers
+// are about the newest fixes all the same.
+func TestNearbyAfterSmallSteps(t *testing.T) {
+	random := rand.New(rand.NewPCG(17, 18))
+	clock := &clock{ms: base}
+	for name, open := range hosts {
+		t.Run(name, func(t *testing.T) {
+			e := open(t)
+			f := NewFleet(e, wards(t), FleetOptions{Now: clock.now})
+			fixes := make([]Fix, 300)
+			for i := range fixes {
+				fixes[i] = at(fmt.Sprint("d", i), 77.59+random.Float64()*0.004, base-50_000)
+				fixes[i].Lat = 12.97 + random.Float64()*0.004
+			}
+			kept := 0
+			scores := map[string]float64{}
+			for range 8 {
+				clock.advance(activeFresh * time.Millisecond)
+				for i := range fixes {
+					fixes[i].TS += 4000
+					fixes[i].Lat += (random.Float64() - 0.5) * 2e-4
+					fixes[i].Lon += (random.Float64() - 0.5) * 2e-4
+				}
+				_, err := f.Record(t.Context(), fixes)
+				require.NoError(t, err)
+				for _, fix := range fixes {
+					k := f.keysAt(f.zoning.Load(), fix.Lat, fix.Lon)
+					score, in, err := e.ZScore(t.Context(), k.zone, fix.DriverID)
+					require.NoError(t, err)
+					require.True(t, in)
+					if scores[fix.DriverID] == score {
+						kept++
+					}
+					scores[fix.DriverID] = score
+				}
+				for range 20 {
+					q := NearbyQuery{
+						Lat: 12.97 + random.Float64()*0.004, Lon: 77.59 + random.Float64()*0.004,
+						RadiusM: []float64{0, 5, 30, 100}[random.IntN(4)], Limit: []int{1, 5, 400}[random.IntN(3)],
+					}
+					got, err := f.Nearby(t.Context(), q)
+					require.NoError(t, err)
+					requireSameDrivers(t, bruteForce(fixes, q), got, q)
+				}
+			}
+			require.Greater(t, kept, 500, "most steps stay in their cell")
+		})
+	}
+}
+
 // A hundred thousand drivers where answers go wrong: over the antimeridian, as far
 // north and south as there are any, across borders of zones, in a hole of one, in one
 // heap, and all over the Earth.

@@ -111,13 +111,14 @@ for i, driver in ipairs(drivers) do
   local data = ARGV[2 * i + 3]
   local ts, lat, lon, acc = -1, 0, 0, 65535
   local old = lasts[i]
-  local settled = old and #old == 23
+  local settled = old and (#old == 23 or #old == 24 and string.byte(old, 24) == 1)
+  local placed = old and #old == 23
   local known = settled
   if old then
     ts, lat, lon = struct.unpack('>I8i4i4', old)
     acc = struct.unpack('>I2', old, 19)
   end
-  local before = ts
+  local before, waslat, waslon = ts, lat, lon
   local p = #data % 33 + 1
   if p > 1 then
     known = true
@@ -179,7 +180,11 @@ for i, driver in ipairs(drivers) do
     newests[2 * m + 1] = driver
     newests[2 * m + 2] = string.sub(data, newest, newest + 22) .. (settled and '' or '\0')
     -- Written out here, since Redis does it in twice the time.
-    places[2 * m + 1], places[2 * m + 2] = string.format('%d', score), driver
+    -- In zone a driver is moved when he comes to another cell.
+    if not placed or math.floor(waslat / 2048) ~= math.floor(lat / 2048)
+      or math.floor(waslon / 2048) ~= math.floor(lon / 2048) then
+      places[#places + 1], places[#places + 2] = string.format('%d', score), driver
+    end
     times[2 * m + 1], times[2 * m + 2] = string.format('%.11f', ts + score % 2048 / 2048), driver
     if math.floor(ts / 15000) ~= math.floor(math.max(before, 0) / 15000) then
       due[#due + 1], due[#due + 2] = times[2 * m + 1], driver
@@ -206,7 +211,7 @@ if #movers > 0 then
   put('HSET', last, newests)
   -- In seen a driver is moved once in 15 s, as is everybody if one has come to the
   -- zone: who is in zone must be in seen.
-  if put('ZADD', zone, places) > 0 then
+  if #places > 0 and put('ZADD', zone, places) > 0 then
     due = times
     put('ZREM', gone, movers) -- whoever was there all the time is not among the gone
   end

@@ -35,6 +35,12 @@ const (
 	// seenEvery is how much newer than in seen a driver's newest fix may be, ms.
 	seenEvery = 15_000
 
+	// A driver's place in zone may be any that he had in a cell of 1<<indexCellBits 1e-7
+	// degree each way, which is at most indexCellMetres across. To keep it to the metre would be a
+	// sixth of what a ping costs, and who asks for places reads last.
+	indexCellBits   = 11
+	indexCellMetres = 32.3
+
 	recordFixedKeys = 5
 	recordFixedArgs = 3
 )
@@ -94,7 +100,7 @@ func recordTwin(tx cache.Tx, keys, args []string) cache.Value {
 	for i := range r.drivers {
 		r.judgeAll(i)
 	}
-	if len(r.places) > 0 {
+	if len(r.times) > 0 {
 		r.writePresent()
 	}
 	verdicts := string(r.verdicts)
@@ -102,11 +108,15 @@ func recordTwin(tx cache.Tx, keys, args []string) cache.Value {
 	return cache.String(verdicts)
 }
 
+func sameCell(a, b place) bool {
+	return a.lat>>indexCellBits == b.lat>>indexCellBits && a.lon>>indexCellBits == b.lon>>indexCellBits
+}
+
 // writePresent writes who is where. In seen a driver is moved once in seenEvery, as
 // is everybody if one has come to the zone: who is in zone must be in seen.
 func (r *recording) writePresent() {
 	due := r.due
-	if r.tx.ZAddAll(r.keys[0], r.places) > 0 {
+	if len(r.places) > 0 && r.tx.ZAddAll(r.keys[0], r.places) > 0 {
 		due = r.times
 		for _, m := range r.times { // whoever was there all the time is not among the gone
 			r.tx.ZRem(r.keys[3], m.Name)
@@ -184,12 +194,14 @@ func (r *recording) judgeAll(driver int) {
 		}
 	}
 	old, prev := r.last.Get(driver), place{ts: -1, accuracy: unknown16}
-	settled := len(old.Str) == fixSize
+	settled := settledIn(old.Str)
+	placed := len(old.Str) == fixSize // in zone, in the cell of the newest fix
+	was := prev
 	known, entered := settled, false
 	before := int64(0)
 	if old.OK {
 		prev = placeOf(old.Str)
-		before = prev.ts
+		before, was = prev.ts, prev
 	}
 	data := wireFixes(r.sent[driver])
 	if len(data) < len(r.sent[driver]) {
@@ -222,7 +234,9 @@ func (r *recording) judgeAll(driver int) {
 		r.last.Set(driver, value+unsettled)
 	}
 	name := r.drivers[driver]
-	r.places = append(r.places, cache.Member{Name: name, Score: float64(be64(newest[fixSize:]))})
+	if !placed || !sameCell(was, prev) {
+		r.places = append(r.places, cache.Member{Name: name, Score: float64(be64(newest[fixSize:]))})
+	}
 	// Phones tell whole seconds. Members of one score are in the order of their names,
 	// which takes long to find, so they are set apart within their ms by where they are.
 	apart := float64(be64(newest[fixSize:])%setApart) / setApart

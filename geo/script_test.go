@@ -54,8 +54,9 @@ var (
 func drawFix(rt *rapid.T) Fix {
 	return Fix{
 		DriverID: someDrivers.Draw(rt, "driver"),
-		// Steps of about 110 m: plausible over some seconds, not over one.
-		Lat:        12.97 + 0.001*float64(rapid.IntRange(0, 8).Draw(rt, "lat")),
+		// Steps of about 110 m: plausible over some seconds, not over one; and of one,
+		// mostly within a cell of the index.
+		Lat:        12.97 + 0.001*float64(rapid.IntRange(0, 8).Draw(rt, "lat")) + 1e-5*float64(rapid.IntRange(0, 2).Draw(rt, "step")),
 		Lon:        rapid.SampledFrom([]float64{77.59, 77.6, 179.9999, -179.9999}).Draw(rt, "lon"),
 		TS:         someTimes.Draw(rt, "ts"),
 		AccuracyM:  rapid.Float32Range(-1, 50).Draw(rt, "accuracy"),
@@ -89,7 +90,7 @@ func drawRecord(rt *rapid.T, k *zoneKeys) cache.Call {
 }
 
 func drawSettle(rt *rapid.T, k *zoneKeys) cache.Call {
-	return cache.Call{Script: settleScript, Keys: []string{k.last}, Args: rapid.SliceOfNDistinct(someDrivers, 1, 3, rapid.ID[string]).Draw(rt, "drivers")}
+	return cache.Call{Script: settleScript, Keys: []string{k.last, k.zone}, Args: rapid.SliceOfNDistinct(someDrivers, 1, 3, rapid.ID[string]).Draw(rt, "drivers")}
 }
 
 func drawWhere(rt *rapid.T, k *zoneKeys) cache.Call {

@@ -35,8 +35,9 @@ func sweepTwin(tx cache.Tx, keys, args []string) cache.Value {
 	behind := tx.ZRangeByScore(seen, cache.ScoreRange{Min: math.Inf(-1), Max: number(0) + 1, MaxOpen: true, Limit: limit})
 	for _, m := range behind {
 		newest := math.Floor(m.Score) // see setApart
-		if last := tx.HGet(last, m.Name).Str; present(last) {
-			newest = float64(be64(last))
+		entry := tx.HGet(last, m.Name).Str
+		if present(entry) {
+			newest = float64(be64(entry))
 		}
 		if newest > number(0) {
 			tx.ZAdd(seen, m.Name, newest)
@@ -45,6 +46,9 @@ func sweepTwin(tx cache.Tx, keys, args []string) cache.Value {
 		tx.ZRem(zone, m.Name)
 		tx.ZRem(seen, m.Name)
 		tx.ZAdd(gone, m.Name, newest+number(2))
+		if len(entry) == fixSize {
+			tx.HSet(last, m.Name, entry+asleep)
+		}
 		stale++
 	}
 	old := tx.ZRangeByScore(gone, cache.ScoreRange{Min: math.Inf(-1), Max: number(1), Limit: limit})

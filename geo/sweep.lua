@@ -12,7 +12,7 @@
 
 local keep = tonumber(ARGV[3])
 local function present(last)
-  return last and (#last == 23 or #last == 24 and string.byte(last, 24) == 0)
+  return last and (#last == 23 or #last == 24 and string.byte(last, 24) <= 1)
 end
 
 local stale = 0
@@ -27,6 +27,7 @@ for i = 1, #behind, 2 do
     redis.call('ZREM', KEYS[1], behind[i])
     redis.call('ZREM', KEYS[2], behind[i])
     redis.call('ZADD', KEYS[4], newest + keep, behind[i])
+    if last and #last == 23 then redis.call('HSET', KEYS[3], behind[i], last .. '\1') end
     stale = stale + 1
   end
 end
