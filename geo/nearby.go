@@ -56,6 +56,9 @@ func (f *Fleet) Nearby(ctx context.Context, q NearbyQuery) ([]Position, error) {
 	if q.MaxAge <= 0 || q.MaxAge > f.staleAfter {
 		q.MaxAge = f.staleAfter
 	}
+	if q.Lon == 180 { // the same meridian; the engine's cells end before it
+		q.Lon = -180
+	}
 	now := f.nowMS()
 	if q.RadiusM == 0 {
 		return f.nearest(ctx, q, now)
@@ -178,11 +181,19 @@ const (
 	cellRadiusM  = 0.5 + indexCellMetres
 )
 
+// wideFromDeg is the latitude from which on a circle reaches further to the east and
+// west than at its middle's latitude by so much that the nine cells of GEOSEARCH may
+// not cover it, Redis's neither: there all of a zone is asked for, nearest first.
+const wideFromDeg = 75
+
 // nearbyInZone returns the zone's drivers within the circle: at least the
 // nearest q.Limit of them, in no particular order.
 func (f *Fleet) nearbyInZone(ctx context.Context, k *zoneKeys, q NearbyQuery, now int64) ([]Position, error) {
 	// What it finds too much is dropped below.
 	search := cache.GeoQuery{Lat: q.Lat, Lon: q.Lon, RadiusM: q.RadiusM*engineExcess + cellRadiusM}
+	if math.Abs(q.Lat)+search.RadiusM/metresPerDegree > wideFromDeg {
+		search.RadiusM = math.Pi * EarthRadiusM * engineExcess
+	}
 	for search.Count = q.Limit + q.Limit/4 + 8; ; search.Count *= 4 {
 		hits, err := f.engine.GeoSearch(ctx, k.zone, search)
 		if err != nil || len(hits) == 0 {
@@ -206,7 +217,7 @@ func (f *Fleet) nearbyInZone(ctx context.Context, k *zoneKeys, q NearbyQuery, no
 		slices.SortFunc(found, func(a, b Position) int { return cmp.Compare(a.DistanceM, b.DistanceM) })
 		// Who was not among the hits is further than the last, as the engine measures.
 		beyond := hits[len(hits)-1].DistanceM/engineExcess - cellRadiusM
-		if len(hits) < search.Count || len(found) >= q.Limit && found[q.Limit-1].DistanceM <= beyond {
+		if len(hits) < search.Count || beyond > q.RadiusM || len(found) >= q.Limit && found[q.Limit-1].DistanceM <= beyond {
 			return found, nil
 		}
 	}

@@ -147,6 +147,24 @@ func TestNearbyAtTheEnds(t *testing.T) {
 	})
 }
 
+// The antimeridian is one place, whichever way it is written.
+func TestNearbyOnTheAntimeridian(t *testing.T) {
+	for name, open := range hosts {
+		t.Run(name, func(t *testing.T) {
+			clock := &clock{ms: base}
+			f := NewFleet(open(t), wards(t), FleetOptions{Now: clock.now})
+			record(t, f, "aa", at("east", 180, base), at("west", -180, base))
+			for _, lon := range []float64{180, -180, 179.9999, -179.9999} {
+				for _, radius := range []float64{0, 100, 100_000} {
+					got, err := f.Nearby(t.Context(), NearbyQuery{Lat: 12.97, Lon: lon, RadiusM: radius, Limit: 5})
+					require.NoError(t, err)
+					require.Len(t, got, 2, "%v within %v m", lon, radius)
+				}
+			}
+		})
+	}
+}
+
 // away is never more than the way to any place in the box.
 func TestBoxAway(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
@@ -200,7 +218,7 @@ func requireSameDrivers(t *testing.T, all, got []Position, q NearbyQuery) {
 		want, ok := distance[p.DriverID]
 		require.True(t, ok, "%s does not belong to %+v", p.DriverID, q)
 		require.InDelta(t, want, p.DistanceM, 0.05)
-		require.InDelta(t, all[i].DistanceM, p.DistanceM, 0.05)
+		require.InDelta(t, all[i].DistanceM, p.DistanceM, 0.05, "%d: %+v", i, q)
 		delete(distance, p.DriverID)
 	}
 }

@@ -14,7 +14,8 @@ import (
 //
 // An error means that the engine could not be asked, and wraps the engine's.
 // Some of the fixes may have been recorded: sending all of them again is
-// harmless, since what was recorded is a duplicate then.
+// harmless, since what was recorded is a duplicate then. A longitude of 180 becomes
+// -180 in fixes.
 func (f *Fleet) Record(ctx context.Context, fixes []Fix) ([]Outcome, error) {
 	b := f.batches.Get().(*batch)
 	defer func() {
@@ -27,6 +28,9 @@ func (f *Fleet) Record(ctx context.Context, fixes []Fix) ([]Outcome, error) {
 		fix := &fixes[i]
 		if outcomes[i] = f.limits.check(fix, now); outcomes[i].Verdict != Accepted {
 			continue
+		}
+		if fix.Lon == 180 { // one meridian, one place; the engine's cells end before it
+			fix.Lon = -180
 		}
 		b.add(i, fix, f.keysAt(zones, fix.Lat, fix.Lon))
 	}
