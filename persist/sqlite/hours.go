@@ -63,7 +63,7 @@ type driverHour struct {
 // floorHour returns the first millisecond of a time's hour.
 func floorHour(ms int64) int64 { return ms - ((ms%hourMS)+hourMS)%hourMS }
 
-// maxNoted bounds the drivers of an hour that are known to be noted; some 30 bytes each.
+// maxNoted bounds the drivers of an hour that are known to be noted; 16 bytes each.
 const maxNoted = 1 << 20
 
 // notedHour knows drivers and zones that are in driver_hours for the newest hour, by
@@ -75,11 +75,11 @@ type notedHour struct {
 
 	mu    sync.Mutex
 	start int64 // of the hour, ms
-	known map[uint64]struct{}
+	known hashSet
 }
 
 func newNotedHour() *notedHour {
-	return &notedHour{seed: maphash.MakeSeed(), known: map[uint64]struct{}{}}
+	return &notedHour{seed: maphash.MakeSeed()}
 }
 
 func (n *notedHour) hash(r *persist.TrackRow) uint64 {
@@ -97,11 +97,11 @@ func (n *notedHour) without(rows []*persist.TrackRow) (hour int64, others []*per
 	}
 	if hour > n.start {
 		n.start = hour
-		clear(n.known)
+		n.known = hashSet{}
 	}
 	for _, r := range rows {
 		if floorHour(r.BucketStart) == hour {
-			if _, known := n.known[n.hash(r)]; known {
+			if n.known.has(n.hash(r)) {
 				continue
 			}
 		}
@@ -118,8 +118,8 @@ func (n *notedHour) add(hour int64, rows []*persist.TrackRow) {
 		return
 	}
 	for _, r := range rows {
-		if len(n.known) < maxNoted && floorHour(r.BucketStart) == hour {
-			n.known[n.hash(r)] = struct{}{}
+		if n.known.n < maxNoted && floorHour(r.BucketStart) == hour {
+			n.known.add(n.hash(r))
 		}
 	}
 }
