@@ -1,5 +1,5 @@
 // Package persist is the contract of the durable record and owns the types of
-// its rows: tracks, stock movements, orders, products and stores. It has two
+// its rows: tracks, stock movements, reservations, orders, products and stores. It has two
 // hosts, one SQLite file (persist/sqlite) and a Cassandra cluster
 // (persist/cassandra), and one suite for both (persist/storetest). It knows
 // nothing of how the rows come about and imports no other package of the
@@ -40,6 +40,7 @@ var (
 type Store interface {
 	Tracks
 	Ledger
+	Reservations
 	Orders
 	Catalogue
 	Archive
@@ -116,6 +117,36 @@ type Ledger interface {
 type Line struct {
 	ProductID string `json:"product_id"`
 	Units     int64  `json:"units"`
+}
+
+// Reservation is the present state of units that were set aside. StoreID and ID
+// are its key.
+type Reservation struct {
+	StoreID   string
+	ID        string
+	Seq       int64 // of the last movement that the reservation made, so it grows with each state
+	OrderID   string
+	State     string // open, committed, released, expired
+	Lines     []Line
+	CreatedTS int64 // 0 if it is not known
+	ExpiresTS int64 // when it ends by itself
+	ClosedTS  int64 // 0 while it is open
+}
+
+// KeepClosedMS is for how long, in milliseconds, a store keeps a reservation that
+// was written as closed. It may keep it for longer.
+const KeepClosedMS = 48 * 3_600_000
+
+// Reservations are what the open movements of the ledger belong to: it tells the
+// units, they tell until when.
+type Reservations interface {
+	// PutReservations writes rows, each unless the stored one has a greater Seq. A
+	// reservation has one content at each Seq; with two, it is not said which one
+	// stays.
+	PutReservations(ctx context.Context, rs []Reservation) error
+	// Reservations returns those of a store that are open, and those of the last
+	// KeepClosedMS that were closed at closedSince or later, in order of ID.
+	Reservations(ctx context.Context, storeID string, closedSince int64) ([]Reservation, error)
 }
 
 // Order is the present state of an order. ID is its key.

@@ -51,8 +51,21 @@ func (m Movement) Validate() error {
 }
 
 // Validate returns nil, or an error that wraps ErrInvalid and names the field.
+func (r Reservation) Validate() error {
+	return first(
+		identifier("StoreID", r.StoreID),
+		identifier("ID", r.ID),
+		check(r.Seq >= 1, "Seq", "must be at least 1"),
+		text("OrderID", r.OrderID),
+		text("State", r.State),
+		lines(r.Lines),
+		check(r.ClosedTS >= 0, "ClosedTS", "must not be negative"),
+	)
+}
+
+// Validate returns nil, or an error that wraps ErrInvalid and names the field.
 func (o Order) Validate() error {
-	err := first(
+	return first(
 		identifier("ID", o.ID),
 		text("Status", o.Status),
 		check(o.Version >= 0, "Version", "must not be negative"),
@@ -61,11 +74,8 @@ func (o Order) Validate() error {
 		text("DriverID", o.DriverID),
 		text("ReservationID", o.ReservationID),
 		finite("DropLat", o.DropLat), finite("DropLon", o.DropLon),
+		lines(o.Lines),
 	)
-	for _, l := range o.Lines {
-		err = first(err, text("Lines.ProductID", l.ProductID))
-	}
-	return err
 }
 
 // Validate returns nil, or an error that wraps ErrInvalid and names the field.
@@ -142,6 +152,15 @@ func check(ok bool, field, problem string) error {
 // text wants UTF-8, which one of the databases insists on.
 func text(field, s string) error {
 	return check(utf8.ValidString(s), field, "is not valid UTF-8")
+}
+
+func lines(all []Line) error {
+	for _, l := range all {
+		if err := text("Lines.ProductID", l.ProductID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func identifier(field, s string) error {

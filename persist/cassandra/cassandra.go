@@ -10,7 +10,8 @@
 //
 //   - rows that are replaced (tracks, products, stores): the clock;
 //   - rows of which the first stays (movements, events): a clock that runs
-//     backwards, see firstWins.
+//     backwards, see firstWins;
+//   - reservations: the Seq that brought them to their state.
 //
 // Every such statement may therefore be repeated, and the driver does so on another
 // node when one does not answer. An order goes from Version to Version by a

@@ -22,8 +22,15 @@ import (
 var migrationFiles embed.FS
 
 // lockTTL is how long a server that was killed in the middle keeps the others
-// waiting. The lock is renewed before each statement.
-const lockTTL = 60 * time.Second
+// waiting. The lock is renewed before each statement, which, with the wait for all
+// nodes to agree on it, may take a good minute.
+const lockTTL = 3 * time.Minute
+
+const schemaMigrations = `CREATE TABLE IF NOT EXISTS schema_migrations (
+	everything int, -- 0
+	version    int,
+	file       text,
+	PRIMARY KEY (everything, version))`
 
 // migrate brings the schema up to date, one statement at a time, each waiting
 // until all nodes have it. Of several servers that start at once one does it,
@@ -43,11 +50,7 @@ func migrate(ctx context.Context, session *gocql.Session, keyspace string) error
 		return err
 	}
 	defer lock.release(ctx)
-	if err := lock.execute(ctx, `CREATE TABLE IF NOT EXISTS schema_migrations (
-			everything int, -- 0
-			version    int,
-			file       text,
-			PRIMARY KEY (everything, version))`); err != nil {
+	if err := lock.execute(ctx, schemaMigrations); err != nil {
 		return err
 	}
 	version, err := schemaVersion(ctx, session) // another server may have been first

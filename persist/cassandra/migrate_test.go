@@ -78,6 +78,37 @@ func TestMigrateFromHalfway(t *testing.T) {
 	require.ErrorContains(t, lock.execute(t.Context(), "CREATE TABLE never (id int PRIMARY KEY)"), "lost to another server")
 }
 
+// A keyspace of the version before keeps what is in it.
+func TestMigrateFromTheVersionBefore(t *testing.T) {
+	url := fresh(t)
+	set, err := parseURL(url)
+	require.NoError(t, err)
+	outside, err := connect(t.Context(), set, "")
+	require.NoError(t, err)
+	require.NoError(t, ensureKeyspace(t.Context(), outside, set))
+	outside.Close()
+	session := sessionOf(t, url)
+	files, err := migrationFiles.ReadDir("migrations")
+	require.NoError(t, err)
+	lock, err := acquire(t.Context(), session, set.keyspace)
+	require.NoError(t, err)
+	require.NoError(t, lock.execute(t.Context(), schemaMigrations))
+	for i, file := range files[:len(files)-1] {
+		require.NoError(t, lock.apply(t.Context(), i+1, file.Name()))
+	}
+	lock.release(t.Context())
+	require.NoError(t, session.Query(`INSERT INTO dark_stores (everything, store_id, name, lat, lon, is_open)
+		VALUES (0, 'S1', 'Domlur', 12.9, 77.6, true)`).Exec())
+
+	s := openStore(t, url)
+	version, err := schemaVersion(t.Context(), session)
+	require.NoError(t, err)
+	require.Equal(t, len(files), version)
+	stores, err := s.DarkStores(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, []persist.DarkStore{{ID: "S1", Name: "Domlur", Lat: 12.9, Lon: 77.6, Open: true}}, stores)
+}
+
 func TestOpenRefusesANewerSchema(t *testing.T) {
 	url := fresh(t)
 	openStore(t, url)

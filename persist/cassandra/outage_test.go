@@ -160,3 +160,23 @@ func TestTimeToLive(t *testing.T) {
 		require.True(t, c.low <= *track && *track <= c.high, "%d", *track)
 	}
 }
+
+// TestClosedReservationsExpire asks the cluster, too: an open one stays, whatever
+// was written before, and a closed one goes.
+func TestClosedReservationsExpire(t *testing.T) {
+	url := shared(t)
+	s := openStore(t, url)
+	session := sessionOf(t, url)
+	open := persist.Reservation{StoreID: t.Name(), ID: "r", Seq: 5, State: "open"}
+	ttl := func() (seconds *int) {
+		require.NoError(t, session.Query(`SELECT TTL(state) FROM reservations WHERE store_id = ? AND slice = ? AND reservation_id = ?`,
+			open.StoreID, slice(open.ID, reservationSlices), open.ID).Scan(&seconds))
+		return seconds
+	}
+	require.NoError(t, s.PutReservations(t.Context(), []persist.Reservation{open}))
+	require.Nil(t, ttl())
+	closed := open
+	closed.Seq, closed.State, closed.ClosedTS = 6, "released", 1
+	require.NoError(t, s.PutReservations(t.Context(), []persist.Reservation{closed}))
+	require.InDelta(t, closedTTL, *ttl(), 60)
+}

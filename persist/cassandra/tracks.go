@@ -45,8 +45,8 @@ type driverHour struct {
 func (h driverHour) day() int64   { return floor(h.hour, dayMS) }
 func (h driverHour) slice() int64 { return slice(h.driver, indexSlices) }
 
-// slice spreads drivers evenly; it must give the same for ever.
-func slice(driver string, of uint64) int64 { return int64(xxhash.Sum64String(driver) % of) }
+// slice spreads ids evenly; it must give the same for ever.
+func slice(id string, of uint64) int64 { return int64(xxhash.Sum64String(id) % of) }
 
 // floor rounds ms down to a multiple of unit.
 func floor(ms, unit int64) int64 {

@@ -129,9 +129,10 @@ func TestViews(t *testing.T) {
 var viewQueries = map[string]string{
 	"SELECT * FROM driver_distance_by_day ORDER BY day_utc": "2027-01-15|d1|300.5|9.0|5|1800000000000|1800000031000\n" +
 		"2027-01-16|d1|7.0|3.0|1|1800057600000|1800057600000\n",
-	"SELECT * FROM stock_by_store": "S1|milk|7|2|30\n",
-	"SELECT * FROM order_lines":    "o1|milk|2\no1|bread|1\n",
-	"PRAGMA journal_mode":          "wal\n",
+	"SELECT * FROM stock_by_store":    "S1|milk|7|2|30\n",
+	"SELECT * FROM order_lines":       "o1|milk|2\no1|bread|1\n",
+	"SELECT * FROM open_reservations": "S1|S1.r|o1|milk|2|2027-01-15 08:10:00\n",
+	"PRAGMA journal_mode":             "wal\n",
 }
 
 func fillForViews(t *testing.T, s persist.Store) {
@@ -149,6 +150,11 @@ func fillForViews(t *testing.T, s persist.Store) {
 		{StoreID: "S1", Seq: 2, TS: 20, Kind: "reserve", ProductID: "milk", Available: -3, Reserved: 3},
 		{StoreID: "S1", Seq: 3, TS: 30, Kind: "commit", ProductID: "milk", Reserved: -1},
 	}))
+	reserved := persist.Reservation{StoreID: "S1", ID: "S1.r", Seq: 2, OrderID: "o1", State: "open",
+		Lines: []persist.Line{{ProductID: "milk", Units: 2}}, ExpiresTS: start + 600_000}
+	sold := reserved
+	sold.ID, sold.State, sold.ClosedTS = "S1.s", "committed", start
+	require.NoError(t, s.PutReservations(ctx, []persist.Reservation{reserved, sold}))
 	require.NoError(t, s.PutOrder(ctx, persist.Order{
 		ID: "o1", Version: 1, Lines: []persist.Line{{ProductID: "milk", Units: 2}, {ProductID: "bread", Units: 1}}}, nil))
 }

@@ -16,22 +16,24 @@ import (
 // defects are stores with one fault each, on top of the model. The suite must
 // find every fault.
 var defects = map[string]func(*memory) persist.Store{
-	"loses the last row of a big call":   func(s *memory) persist.Store { return losesRow{s} },
-	"takes parts of a bucket for one":    func(s *memory) persist.Store { return onePart{s} },
-	"leaves out the last millisecond":    func(s *memory) persist.Store { return exclusive{s} },
-	"returns tracks as written":          func(s *memory) persist.Store { return unordered{s} },
-	"ends a page at a gap":               func(s *memory) persist.Store { return stopsAtGap{s} },
-	"replaces movements":                 func(s *memory) persist.Store { return replacesMovements{s} },
-	"keeps the order that came last":     func(s *memory) persist.Store { return lastOrder{s} },
-	"forgets events of older versions":   func(s *memory) persist.Store { return forgetsEvents{s} },
-	"returns products in order of id":    func(s *memory) persist.Store { return sortedProducts{s} },
-	"answers after close":                func(s *memory) persist.Store { return neverCloses{s} },
-	"takes every row":                    func(s *memory) persist.Store { return takesAll{s} },
-	"calls a cancelled call an outage":   func(s *memory) persist.Store { return outageOnCancel{s} },
-	"writes the good rows of a bad call": func(s *memory) persist.Store { return halfCalls{s} },
-	"scans rows of one bucket apart":     func(s *memory) persist.Store { return scansRows{s} },
-	"scans tracks by their buckets":      func(s *memory) persist.Store { return scansBuckets{s} },
-	"wraps the error that ends a scan":   func(s *memory) persist.Store { return wrapsErrors{s} },
+	"loses the last row of a big call":     func(s *memory) persist.Store { return losesRow{s} },
+	"takes parts of a bucket for one":      func(s *memory) persist.Store { return onePart{s} },
+	"leaves out the last millisecond":      func(s *memory) persist.Store { return exclusive{s} },
+	"returns tracks as written":            func(s *memory) persist.Store { return unordered{s} },
+	"ends a page at a gap":                 func(s *memory) persist.Store { return stopsAtGap{s} },
+	"replaces movements":                   func(s *memory) persist.Store { return replacesMovements{s} },
+	"keeps the reservation that came last": func(s *memory) persist.Store { return lastReservation{s} },
+	"forgets closed reservations":          func(s *memory) persist.Store { return forgetsClosed{s} },
+	"keeps the order that came last":       func(s *memory) persist.Store { return lastOrder{s} },
+	"forgets events of older versions":     func(s *memory) persist.Store { return forgetsEvents{s} },
+	"returns products in order of id":      func(s *memory) persist.Store { return sortedProducts{s} },
+	"answers after close":                  func(s *memory) persist.Store { return neverCloses{s} },
+	"takes every row":                      func(s *memory) persist.Store { return takesAll{s} },
+	"calls a cancelled call an outage":     func(s *memory) persist.Store { return outageOnCancel{s} },
+	"writes the good rows of a bad call":   func(s *memory) persist.Store { return halfCalls{s} },
+	"scans rows of one bucket apart":       func(s *memory) persist.Store { return scansRows{s} },
+	"scans tracks by their buckets":        func(s *memory) persist.Store { return scansBuckets{s} },
+	"wraps the error that ends a scan":     func(s *memory) persist.Store { return wrapsErrors{s} },
 }
 
 const defectName = "HYPERLOCAL_STORETEST_DEFECT"
@@ -122,6 +124,27 @@ func (s replacesMovements) AppendMovements(ctx context.Context, ms []persist.Mov
 			s.m.movements[seqKey{m.StoreID, m.Seq}] = m
 		}
 	})
+}
+
+type lastReservation struct{ *memory }
+
+func (s lastReservation) PutReservations(ctx context.Context, rs []persist.Reservation) error {
+	err := s.memory.PutReservations(ctx, rs)
+	if err != nil {
+		return err
+	}
+	return s.call(ctx, func() {
+		for _, r := range rs {
+			s.m.reservations[reservationKey{r.StoreID, r.ID}] = r
+		}
+	})
+}
+
+type forgetsClosed struct{ *memory }
+
+func (s forgetsClosed) Reservations(ctx context.Context, store string, closedSince int64) ([]persist.Reservation, error) {
+	rs, err := s.memory.Reservations(ctx, store, closedSince)
+	return slices.DeleteFunc(rs, func(r persist.Reservation) bool { return r.ClosedTS > 0 }), err
 }
 
 type lastOrder struct{ *memory }

@@ -19,6 +19,8 @@ func calls(ctx context.Context, s persist.Store) map[string]func() error {
 		"TrackRows":       func() error { _, err := s.TrackRows(ctx, id, monday, monday+hour); return err },
 		"AppendMovements": func() error { return s.AppendMovements(ctx, ledger(id, 1, 2)) },
 		"Movements":       func() error { _, err := s.Movements(ctx, id, 0, 10); return err },
+		"PutReservations": func() error { return s.PutReservations(ctx, []persist.Reservation{reservation(id, id, 1)}) },
+		"Reservations":    func() error { _, err := s.Reservations(ctx, id, 0); return err },
 		"PutOrder":        func() error { o, events := order(id, 1); return s.PutOrder(ctx, o, events) },
 		"Order":           func() error { _, _, err := s.Order(ctx, id); return err },
 		"PutProducts":     func() error { return s.PutProducts(ctx, []persist.Product{product(id)}) },

@@ -78,6 +78,18 @@ func (s *memory) Movements(ctx context.Context, store string, after int64, limit
 	return ms, err
 }
 
+func (s *memory) PutReservations(ctx context.Context, rs []persist.Reservation) error {
+	if err := persist.ValidateAll(rs); err != nil {
+		return err
+	}
+	return s.call(ctx, func() { s.m.putReservations(rs) })
+}
+
+func (s *memory) Reservations(ctx context.Context, store string, closedSince int64) (rs []persist.Reservation, err error) {
+	err = s.call(ctx, func() { rs = s.m.reservationsOf(store, closedSince) })
+	return rs, err
+}
+
 func (s *memory) PutOrder(ctx context.Context, o persist.Order, events []persist.OrderEvent) error {
 	if err := persist.ValidateOrder(o, events); err != nil {
 		return err

@@ -24,24 +24,28 @@ type seqKey struct {
 	seq int64
 }
 
+type reservationKey struct{ store, id string }
+
 // model is what the contract says, in maps.
 type model struct {
-	tracks    map[trackKey]persist.TrackRow
-	movements map[seqKey]persist.Movement
-	orders    map[string]persist.Order
-	events    map[seqKey]persist.OrderEvent
-	products  map[string]persist.Product
-	stores    map[string]persist.DarkStore
+	tracks       map[trackKey]persist.TrackRow
+	movements    map[seqKey]persist.Movement
+	reservations map[reservationKey]persist.Reservation
+	orders       map[string]persist.Order
+	events       map[seqKey]persist.OrderEvent
+	products     map[string]persist.Product
+	stores       map[string]persist.DarkStore
 }
 
 func newModel() *model {
 	return &model{
-		tracks:    map[trackKey]persist.TrackRow{},
-		movements: map[seqKey]persist.Movement{},
-		orders:    map[string]persist.Order{},
-		events:    map[seqKey]persist.OrderEvent{},
-		products:  map[string]persist.Product{},
-		stores:    map[string]persist.DarkStore{},
+		tracks:       map[trackKey]persist.TrackRow{},
+		movements:    map[seqKey]persist.Movement{},
+		reservations: map[reservationKey]persist.Reservation{},
+		orders:       map[string]persist.Order{},
+		events:       map[seqKey]persist.OrderEvent{},
+		products:     map[string]persist.Product{},
+		stores:       map[string]persist.DarkStore{},
 	}
 }
 
@@ -80,6 +84,21 @@ func (m *model) ledger(store string, after int64, limit int) []persist.Movement 
 		return nil
 	}
 	return all[:min(limit, len(all))]
+}
+
+func (m *model) putReservations(rs []persist.Reservation) {
+	for _, r := range rs {
+		key := reservationKey{r.StoreID, r.ID}
+		if m.reservations[key].Seq <= r.Seq {
+			m.reservations[key] = r
+		}
+	}
+}
+
+func (m *model) reservationsOf(store string, closedSince int64) []persist.Reservation {
+	return sorted(m.reservations, func(r persist.Reservation) bool {
+		return r.StoreID == store && (r.ClosedTS == 0 || r.ClosedTS >= closedSince)
+	}, func(a, b persist.Reservation) int { return cmp.Compare(a.ID, b.ID) })
 }
 
 func (m *model) putOrder(o persist.Order, events []persist.OrderEvent) {
@@ -122,6 +141,8 @@ func testModel(t *testing.T, f *fixture) {
 			"TrackRows":       m.trackRowsOp,
 			"AppendMovements": m.appendMovementsOp,
 			"Movements":       m.movementsOp,
+			"PutReservations": m.putReservationsOp,
+			"Reservations":    m.reservationsOp,
 			"PutOrder":        m.putOrderOp,
 			"Order":           m.orderOp,
 			"PutProducts":     m.putProductsOp,
@@ -198,6 +219,25 @@ func (m *machine) appendMovementsOp(t *rapid.T) {
 func (m *machine) movementsOp(t *rapid.T) {
 	store, after, limit := m.id(t), number(t, 0, 3)*7_000+number(t, -1, 7), int(number(t, 0, 20))
 	require.Equal(t, m.ledger(store, after, limit), movements(t, m.store(t), store, after, limit))
+}
+
+// putReservationsOp keeps what real ones keep: one content at each Seq.
+func (m *machine) putReservationsOp(t *rapid.T) {
+	rs := some(t, 8, func() persist.Reservation {
+		r := reservation(m.id(t), m.id(t), number(t, 1, 6))
+		r.OrderID = fmt.Sprint("order of movement ", r.Seq)
+		if r.Seq%2 == 0 {
+			r.Lines, r.ClosedTS = nil, monday+r.Seq
+		}
+		return r
+	})
+	require.NoError(t, m.store(t).PutReservations(context.Background(), rs))
+	m.putReservations(rs)
+}
+
+func (m *machine) reservationsOp(t *rapid.T) {
+	store, since := m.id(t), monday+number(t, 0, 7)
+	require.Equal(t, m.reservationsOf(store, since), reservations(t, m.store(t), store, since))
 }
 
 // putOrderOp keeps what real orders keep: one version has one content.

@@ -53,6 +53,23 @@ func testRefusals(t *testing.T, f *fixture) {
 		}
 	})
 
+	t.Run("reservations", func(t *testing.T) {
+		for name, spoil := range map[string]func(*persist.Reservation){
+			"no store":          func(r *persist.Reservation) { r.StoreID = "" },
+			"no id":             func(r *persist.Reservation) { r.ID = "" },
+			"seq 0":             func(r *persist.Reservation) { r.Seq = 0 },
+			"state not UTF-8":   func(r *persist.Reservation) { r.State = "\xff" },
+			"product not UTF-8": func(r *persist.Reservation) { r.Lines[1].ProductID = "\xff" },
+			"closed before 0":   func(r *persist.Reservation) { r.ClosedTS = -1 },
+		} {
+			good := reservation(tag(), "a", 1)
+			bad := reservation(good.StoreID, "b", 2)
+			spoil(&bad)
+			require.ErrorIs(t, f.a.PutReservations(ctx, []persist.Reservation{good, bad}), persist.ErrInvalid, name)
+			require.Empty(t, reservations(t, f.a, good.StoreID, 0), name)
+		}
+	})
+
 	t.Run("orders", func(t *testing.T) {
 		for name, spoil := range map[string]func(*persist.Order, []persist.OrderEvent){
 			"version":                func(o *persist.Order, _ []persist.OrderEvent) { o.Version = -1 },

@@ -35,6 +35,7 @@ func Run(t *testing.T, open Open) {
 	}{
 		{"Tracks", testTracks},
 		{"Ledger", testLedger},
+		{"Reservations", testReservations},
 		{"Orders", testOrders},
 		{"Catalogue", testCatalogue},
 		{"Archive", testArchive},
@@ -80,6 +81,13 @@ func movements(t require.TestingT, s persist.Store, store string, after int64, l
 	ms, err := s.Movements(context.Background(), store, after, limit)
 	require.NoError(t, err)
 	return ms
+}
+
+// reservations returns a store's reservations.
+func reservations(t require.TestingT, s persist.Store, store string, closedSince int64) []persist.Reservation {
+	rs, err := s.Reservations(context.Background(), store, closedSince)
+	require.NoError(t, err)
+	return rs
 }
 
 // products returns the products under prefix by paging through them.
