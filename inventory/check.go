@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"hyperlocal/persist"
 )
@@ -16,11 +17,42 @@ const ledgerPage = 1000
 // checkAttempts is how often Check looks again because stock changed meanwhile.
 const checkAttempts = 100
 
-// ErrBusy is what Check returns when stock changed at every attempt to look.
+// maxSpans bounds the spans of missing movements that Check lists.
+const maxSpans = 100
+
+// ErrBusy is what Check returns when stock changed at every attempt to look, and
+// Restore when it changed before it was replaced.
 var ErrBusy = errors.New("stock keeps changing")
 
 // Levels are the units of one product in one store.
 type Levels struct{ Available, Reserved int64 }
+
+// Findings are what does not add up in a store.
+type Findings struct {
+	Products     []Discrepancy // in order of id
+	Reservations []Contradiction
+	// Missing is how many movements up to the last one are neither in the ledger
+	// nor on their way there, and MissingSpans the first stretches of them.
+	Missing      int64
+	MissingSpans []Span
+	// Ahead is how many movements the ledger has beyond the engine's last one: the
+	// engine has lost them, and will give their numbers again.
+	Ahead int64
+}
+
+// None reports whether there are none.
+func (f Findings) None() bool {
+	return f.Replaceable() == 0 && f.Missing == 0
+}
+
+// Replaceable counts those that Restore ends, which is all but missing movements.
+func (f Findings) Replaceable() int {
+	n := len(f.Products) + len(f.Reservations)
+	if f.Ahead > 0 {
+		n++
+	}
+	return n
+}
 
 // Discrepancy is a product whose stock is not the sum of its movements.
 type Discrepancy struct {
@@ -29,95 +61,142 @@ type Discrepancy struct {
 	Recorded  Levels // by the movements
 }
 
-// Check compares a store's stock with the sum of its movements, over ledger and
-// stream, and returns the products that differ, in order of id. It may run
+// Contradiction is a reservation of which the movements say one thing, and engine or
+// database another.
+type Contradiction struct{ ReservationID, Detail string }
+
+// Span is a stretch of numbers, both ends included.
+type Span struct{ First, Last int64 }
+
+// Check compares a store's stock and open reservations with its movements, over
+// ledger and stream, and the reservations with their rows in the database. It may run
 // while stock changes: it looks again until nothing has changed under its eyes.
 //
 // Errors: ErrUnknownStore, ErrBusy.
-func (inv *Inventory) Check(ctx context.Context, storeID string) ([]Discrepancy, error) {
+func (inv *Inventory) Check(ctx context.Context, storeID string) (Findings, error) {
 	if err := inv.requireStore(ctx, storeID); err != nil {
-		return nil, err
+		return Findings{}, err
 	}
-	live, waiting, err := inv.snapshot(ctx, storeID)
+	f, err := inv.check(ctx, storeID)
 	if err != nil {
-		return nil, fmt.Errorf("check store %s: %w", storeID, err)
+		return Findings{}, fmt.Errorf("check store %s: %w", storeID, err)
 	}
-	// The stream was read first: a movement that left it since is in the
-	// ledger, and one that is in both counts once.
-	recorded := map[string]Levels{}
-	tally := func(m persist.Movement) {
-		l := recorded[m.ProductID]
-		recorded[m.ProductID] = Levels{l.Available + m.Available, l.Reserved + m.Reserved}
+	return f, nil
+}
+
+func (inv *Inventory) check(ctx context.Context, storeID string) (f Findings, err error) {
+	live, err := inv.snapshot(ctx, storeID)
+	if err != nil {
+		return f, err
 	}
-	last := waiting.upTo
-	for _, m := range waiting.movements {
-		tally(m)
-		last = min(last, m.Seq-1)
+	// The stream was read first: a movement that left it since is in the ledger,
+	// and one that is in both counts once.
+	drained := live.seq
+	if len(live.waiting) > 0 {
+		drained = min(drained, live.waiting[0].Seq-1)
 	}
+	b, newest := newBalance(), int64(0)
 	err = inv.eachMovement(ctx, storeID, func(m persist.Movement) {
-		if m.Seq <= last {
-			tally(m)
+		if newest = m.Seq; m.Seq <= drained {
+			f.miss(b.last+1, m.Seq-1)
+			b.add(m)
 		}
 	})
 	if err != nil {
-		return nil, fmt.Errorf("check store %s: %w", storeID, err)
+		return f, err
 	}
+	rows, err := inv.db.Reservations(ctx, storeID, inv.nowMS()-time.Hour.Milliseconds()) // some may have closed just now
+	if err != nil {
+		return f, err
+	}
+	f.compareRows(b, live, drained, rows)
+	for _, m := range live.waiting {
+		f.miss(b.last+1, m.Seq-1)
+		b.add(m)
+	}
+	f.miss(b.last+1, live.seq)
+	f.compareLevels(live.levels, b.levels)
+	if err := inv.compareOpen(ctx, &f, storeID, live.open, b.open); err != nil {
+		return f, err
+	}
+	seq, err := inv.lastSeq(ctx, storeID)
+	f.Ahead = max(0, newest-seq)
+	return f, err
+}
 
+// miss notes that there are no movements from first to last.
+func (f *Findings) miss(first, last int64) {
+	if first > last {
+		return
+	}
+	f.Missing += last - first + 1
+	if len(f.MissingSpans) < maxSpans {
+		f.MissingSpans = append(f.MissingSpans, Span{first, last})
+	}
+}
+
+func (f *Findings) compareLevels(live, recorded map[string]Levels) {
 	all := maps.Clone(live)
 	maps.Copy(all, recorded)
-	var differ []Discrepancy
 	for _, id := range slices.Sorted(maps.Keys(all)) {
 		if live[id] != recorded[id] {
-			differ = append(differ, Discrepancy{ProductID: id, Live: live[id], Recorded: recorded[id]})
+			f.Products = append(f.Products, Discrepancy{ProductID: id, Live: live[id], Recorded: recorded[id]})
 		}
 	}
-	return differ, nil
 }
 
-// stream is what waits for the ledger at the moment of movement upTo.
-type stream struct {
-	movements []persist.Movement
-	upTo      int64
+// stock is a store as the engine has it at one moment.
+type stock struct {
+	levels  map[string]Levels
+	open    map[string]int64 // reservation → its end, ms
+	waiting []persist.Movement
+	seq     int64 // number of the last movement
 }
 
-// snapshot reads a store's stock and stream as of one moment. Every change
-// raises the number of the last movement, so what was read between two equal
-// ones belongs together.
-func (inv *Inventory) snapshot(ctx context.Context, storeID string) (map[string]Levels, stream, error) {
+// snapshot reads a store as of one moment. Every change raises the number of the
+// last movement, so what was read between two equal ones belongs together.
+func (inv *Inventory) snapshot(ctx context.Context, storeID string) (stock, error) {
 	before, err := inv.lastSeq(ctx, storeID)
 	if err != nil {
-		return nil, stream{}, err
+		return stock{}, err
 	}
 	for range checkAttempts {
 		available, err := inv.engine.HGetAll(ctx, keyStock(storeID))
 		if err != nil {
-			return nil, stream{}, err
+			return stock{}, err
 		}
 		reserved, err := inv.engine.HGetAll(ctx, keyReserved(storeID))
 		if err != nil {
-			return nil, stream{}, err
+			return stock{}, err
+		}
+		open, err := inv.expiring(ctx, storeID)
+		if err != nil {
+			return stock{}, err
 		}
 		waiting, err := inv.undrained(ctx, storeID, 0)
 		if err != nil {
-			return nil, stream{}, err
+			return stock{}, err
+		}
+		if len(waiting.bad) > 0 {
+			return stock{}, waiting.bad[0].reason
 		}
 		after, err := inv.lastSeq(ctx, storeID)
 		if err != nil {
-			return nil, stream{}, err
+			return stock{}, err
 		}
 		if after == before {
-			live := make(map[string]Levels, len(available))
+			levels := make(map[string]Levels, len(available))
 			for id, units := range available {
-				live[id] = Levels{Available: whole(units), Reserved: whole(reserved[id])}
+				levels[id] = Levels{Available: whole(units), Reserved: whole(reserved[id])}
 			}
 			for id, units := range reserved {
-				live[id] = Levels{Available: whole(available[id]), Reserved: whole(units)}
+				levels[id] = Levels{Available: whole(available[id]), Reserved: whole(units)}
 			}
-			return live, stream{movements: waiting, upTo: after}, nil
+			return stock{levels: levels, open: open, waiting: waiting.movements, seq: after}, nil
 		}
 		before = after
 	}
-	return nil, stream{}, ErrBusy
+	return stock{}, ErrBusy
 }
 
 // lastSeq is the number of a store's last movement; 0 if there is none.

@@ -88,9 +88,9 @@ func TestNeverOversold(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, stock-sold.Load(), left["product:1"])
 		require.Equal(t, stock-sold.Load(), left["product:2"])
-		differ, err := r.Check(ctx, store)
+		found, err := r.Check(ctx, store)
 		require.NoError(t, err)
-		require.Empty(t, differ)
+		require.Zero(t, found)
 	})
 }
 

@@ -1,15 +1,14 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"hyperlocal/cache"
 	"hyperlocal/internal/periodic"
-	"hyperlocal/persist"
 )
 
 // A pass of the drainer takes at most drainStore movements of a store, and no
@@ -25,8 +24,9 @@ const keyDrained = "inventory:drained"
 
 // Drain moves the movements that wait in the stores' streams to the ledger, in
 // order, and returns how many. A movement leaves its stream only after the
-// ledger has it; one that is written twice, by a retry or by two servers,
-// remains one row.
+// ledger has it, and after its reservation is written in its state; one that is
+// written twice, by a retry or by two servers, remains one row. One that the
+// database refuses is set aside, or, where it cannot be, stays with those behind it.
 //
 // The ledger must never know of a movement that a crash takes back from the
 // engine: its number would be given again, to another one. A movement may be
@@ -57,109 +57,70 @@ func (inv *Inventory) RunDrainer(ctx context.Context, interval time.Duration) {
 
 // drainOnce is one pass. It reports whether there may be more to move.
 func (inv *Inventory) drainOnce(ctx context.Context) (n int, more bool, err error) {
-	stores, err := inv.Stores(ctx)
+	batches, more, err := inv.nextBatches(ctx)
 	if err != nil {
 		return 0, false, err
 	}
-	var rows []persist.Movement
-	read := map[string]int64{} // store → last movement that was read
-	var broken []error
-	for _, s := range stores {
-		if len(rows) >= drainPass {
-			more = true
-			break
-		}
-		ms, err := inv.undrained(ctx, s.ID, drainStore)
-		if errors.Is(err, errBadMovement) { // the other stores must not wait for it
-			broken = append(broken, err)
-			continue
-		}
-		if err != nil {
-			return 0, false, err
-		}
-		if len(ms) > 0 {
-			rows = append(rows, ms...)
-			read[s.ID] = ms[len(ms)-1].Seq
-			more = more || len(ms) == drainStore
-		}
+	inv.noteOldest(batches)
+	if len(batches) == 0 {
+		return 0, false, nil
 	}
-	inv.noteOldest(rows)
-	if len(rows) == 0 {
-		return 0, false, errors.Join(broken...)
-	}
-
 	if _, err := inv.durable.Run(ctx, cache.SetScript, []string{keyDrained}, []string{decimal(inv.nowMS())}); err != nil {
 		return 0, false, err
 	}
-	if err := inv.db.AppendMovements(ctx, rows); err != nil {
+	w := newLedgerWrite(inv, batches)
+	if err := w.write(ctx); err != nil {
 		return 0, false, err
 	}
-	for store, seq := range read {
-		if _, err := inv.engine.XTrim(ctx, keyMovements(store), cache.Trim{MinID: entryID(seq + 1)}); err != nil {
-			return 0, false, err
+	var stuck []*batch
+	for _, b := range batches {
+		next := b.last + 1
+		if at, ok := w.stuck[b.store]; ok {
+			next, stuck = at, append(stuck, b)
 		}
+		if _, err := inv.engine.XTrim(ctx, keyMovements(b.store), cache.Trim{MinID: entryID(next)}); err != nil {
+			return n, false, err
+		}
+		written := w.written(b)
+		n += written
+		inv.drained.Add(int64(written))
 	}
-	inv.drained.Add(int64(len(rows)))
 	if !more {
-		inv.oldestWaiting.Store(0)
+		inv.noteOldest(stuck)
 	}
-	return len(rows), more, errors.Join(broken...)
+	return n, more, errors.Join(w.failures...)
 }
 
-func (inv *Inventory) noteOldest(rows []persist.Movement) {
+// nextBatches reads what a pass takes, and whether it leaves some.
+func (inv *Inventory) nextBatches(ctx context.Context) (batches []*batch, more bool, err error) {
+	stores, err := inv.Stores(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	taken := 0
+	for _, s := range stores {
+		if taken >= drainPass {
+			return batches, true, nil
+		}
+		b, err := inv.undrained(ctx, s.ID, drainStore)
+		if err != nil {
+			return nil, false, err
+		}
+		if b.size() > 0 {
+			batches = append(batches, b)
+			taken += b.size()
+			more = more || b.size() == drainStore
+		}
+	}
+	return batches, more, nil
+}
+
+func (inv *Inventory) noteOldest(waiting []*batch) {
 	var oldest int64
-	for _, m := range rows {
-		if oldest == 0 || m.TS < oldest {
-			oldest = m.TS
+	for _, b := range waiting {
+		if oldest == 0 || b.oldest != 0 && b.oldest < oldest {
+			oldest = cmp.Or(b.oldest, oldest)
 		}
 	}
 	inv.oldestWaiting.Store(oldest)
-}
-
-// undrained returns movements that wait in a store's stream, oldest first, at
-// most limit; 0 means all.
-func (inv *Inventory) undrained(ctx context.Context, storeID string, limit int) ([]persist.Movement, error) {
-	entries, err := inv.engine.XRange(ctx, keyMovements(storeID), "-", "+", limit)
-	if err != nil {
-		return nil, fmt.Errorf("read movements of store %s: %w", storeID, err)
-	}
-	ms := make([]persist.Movement, len(entries))
-	for i, e := range entries {
-		if ms[i], err = decodeMovement(storeID, e); err != nil {
-			return nil, fmt.Errorf("movement %s of store %s: %w", e.ID, storeID, err)
-		}
-	}
-	return ms, nil
-}
-
-// errBadMovement: a stream holds what no script of this package writes.
-var errBadMovement = errors.New("not a stock movement")
-
-// decodeMovement is the inverse of what record appends.
-func decodeMovement(storeID string, e cache.Entry) (persist.Movement, error) {
-	m := persist.Movement{StoreID: storeID, Seq: sequence(e.ID)}
-	for _, f := range e.Fields {
-		var err error
-		switch f.Name {
-		case fieldTS:
-			m.TS, err = strconv.ParseInt(f.Value, 10, 64)
-		case fieldKind:
-			m.Kind = f.Value
-		case fieldProduct:
-			m.ProductID = f.Value
-		case fieldAvailable:
-			m.Available, err = strconv.ParseInt(f.Value, 10, 64)
-		case fieldReserved:
-			m.Reserved, err = strconv.ParseInt(f.Value, 10, 64)
-		case fieldRef:
-			m.Reference = f.Value
-		}
-		if err != nil {
-			return m, fmt.Errorf("%w: field %s is %q", errBadMovement, f.Name, f.Value)
-		}
-	}
-	if err := m.Validate(); err != nil {
-		return m, fmt.Errorf("%w: %w", errBadMovement, err)
-	}
-	return m, nil
 }

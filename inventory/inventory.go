@@ -13,7 +13,8 @@
 //
 // over the ledger in the database and the movements that still wait in the
 // store's stream. [Inventory.Check] verifies it. Movements of a store are
-// numbered 1, 2, 3, … without gaps.
+// numbered 1, 2, 3, … without gaps. Those of a reservation say which units it has;
+// the last one of each of its states tells the rest of it, for its own table.
 //
 // # Durability
 //
@@ -40,6 +41,7 @@ import (
 	"time"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/aside"
 	"hyperlocal/persist"
 )
 
@@ -47,6 +49,7 @@ import (
 type DB interface {
 	persist.Catalogue
 	persist.Ledger
+	persist.Reservations
 }
 
 // Options of New. The zero value is what a server wants.
@@ -60,6 +63,9 @@ type Options struct {
 	// database; beyond it stock is neither moved nor reserved (ErrBacklog),
 	// only reservations are still closed. 0: DefaultMaxBacklog.
 	MaxBacklog int64
+	// Aside takes the movements that the database refuses. Nil: they stay in their
+	// store's stream, and those behind them.
+	Aside *aside.File
 }
 
 // DefaultMaxBacklog is some 200 MB of movements of one store, or ten of them a
@@ -75,12 +81,14 @@ type Inventory struct {
 	log     *slog.Logger
 
 	maxBacklog int64
+	aside      *aside.File // or nil
 
 	products known
 	stores   known
 	putStore sync.Mutex
 
 	drained       atomic.Int64
+	refused       atomic.Int64
 	drainFailures atomic.Int64
 	oldestWaiting atomic.Int64 // ms; 0: nothing waited at the last pass
 	expired       atomic.Int64
@@ -96,6 +104,7 @@ func New(engine cache.Engine, db DB, opt Options) *Inventory {
 		now:        opt.Now,
 		log:        opt.Log,
 		maxBacklog: opt.MaxBacklog,
+		aside:      opt.Aside,
 	}
 	if inv.now == nil {
 		inv.now = time.Now
@@ -125,6 +134,7 @@ func (inv *Inventory) Load(ctx context.Context) error {
 // Stats are the package's counters since the process started.
 type Stats struct {
 	Drained       int64         // movements written to the ledger
+	SetAside      int64         // movements and reservations that the database refused
 	DrainFailures int64         // passes of the drainer that failed and will be tried again
 	DrainLag      time.Duration // age of the oldest movement that waited at the last pass; 0 if none did
 	Expired       int64         // reservations given back because their time was up
@@ -134,6 +144,7 @@ type Stats struct {
 func (inv *Inventory) Stats() Stats {
 	s := Stats{
 		Drained:       inv.drained.Load(),
+		SetAside:      inv.refused.Load(),
 		DrainFailures: inv.drainFailures.Load(),
 		Expired:       inv.expired.Load(),
 	}

@@ -195,9 +195,9 @@ func TestModel(t *testing.T) {
 					require.NoError(rt, err)
 					require.Equal(rt, m.reserved(p), whole(units.Str), "reserved units of %s", p)
 				}
-				differ, err := r.Check(ctx, "S1")
+				found, err := r.Check(ctx, "S1")
 				require.NoError(rt, err)
-				require.Empty(rt, differ, fmt.Sprint(ids))
+				require.Zero(rt, found, fmt.Sprint(ids))
 			},
 		})
 	})

@@ -189,6 +189,9 @@ const (
 	replyConflict = "conflict"
 	replyBacklog  = "backlog"
 	replyMissing  = "missing"
+
+	replyChanged   = "changed"
+	replyUndrained = "undrained"
 )
 
 // refusal makes a script's reply an error if it is one. wanted holds the units

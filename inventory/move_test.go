@@ -36,8 +36,7 @@ func TestMoveKinds(t *testing.T) {
 			r.requireStock(t, "product:1", c.want, 0)
 			r.requireSound(t)
 
-			ms, err := r.undrained(t.Context(), "S1", 0)
-			require.NoError(t, err)
+			ms := r.waiting(t)
 			require.Equal(t, persist.Movement{
 				StoreID: "S1", Seq: 2, TS: r.clock.now().UnixMilli(), Kind: string(c.kind),
 				ProductID: "product:1", Available: c.want - 10, Reference: "note 7",
@@ -78,8 +77,7 @@ func TestMoveNumbersMovementsWithoutGaps(t *testing.T) {
 	_, err = r.Move(t.Context(), "S1", MoveRequest{Kind: Count, Lines: []persist.Line{line("1", 3)}})
 	require.NoError(t, err) // changes nothing, takes no number
 	r.receive(t, line("3", 1))
-	ms, err := r.undrained(t.Context(), "S1", 0)
-	require.NoError(t, err)
+	ms := r.waiting(t)
 	require.Len(t, ms, 3)
 	for i, m := range ms {
 		require.Equal(t, int64(i+1), m.Seq)
@@ -162,8 +160,7 @@ func TestMoveRefuses(t *testing.T) {
 	}
 	_, err := r.Move(t.Context(), "S2", MoveRequest{Kind: Receive, Lines: ok})
 	require.ErrorIs(t, err, ErrUnknownStore)
-	ms, err := r.undrained(t.Context(), "S1", 0)
-	require.NoError(t, err)
+	ms := r.waiting(t)
 	require.Empty(t, ms, "nothing that was refused left a trace")
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"hyperlocal/cache/enginetest"
+	"hyperlocal/cache"
 	"hyperlocal/persist"
 )
 
@@ -16,33 +16,41 @@ func TestRebuild(t *testing.T) {
 	r := newRig(t)
 	r.receive(t, line("1", 10), line("2", 10))
 	sold, dropped := r.reserve(t, line("1", 1)), r.reserve(t, line("1", 1))
-	open, forgotten := r.reserve(t, line("1", 3), line("2", 2)), r.reserve(t, line("2", 1))
-	_, err := r.Commit(t.Context(), sold.ID)
+	forgotten := r.reserve(t, line("2", 1))
+	open, err := r.Reserve(t.Context(), "S1", ReserveRequest{OrderID: "o2", Lines: []persist.Line{line("2", 2), line("1", 3)}, TTL: MaxTTL})
+	require.NoError(t, err)
+	_, err = r.Commit(t.Context(), sold.ID)
 	require.NoError(t, err)
 	_, err = r.Release(t.Context(), dropped.ID)
 	require.NoError(t, err)
 	_, err = r.Drain(t.Context())
 	require.NoError(t, err)
 
-	r.engine = enginetest.Memory(t)
-	r.Inventory = New(r.engine, r.db, Options{Now: r.clock.now})
+	r.clock.advance(DefaultTTL - time.Second)
+	r = r.loseEngine(t)
 	require.NoError(t, r.Load(t.Context()))
 	r.requireStock(t, "product:1", 6, 3)
 	r.requireStock(t, "product:2", 7, 3)
 	r.requireSound(t)
 
-	got, err := r.Commit(t.Context(), open.ID)
+	for id, end := range map[string]error{sold.ID: nil, dropped.ID: ErrReservationClosed} { // as before
+		_, err = r.Commit(t.Context(), id)
+		require.ErrorIs(t, err, end)
+	}
+	ttl, err := r.engine.TTL(t.Context(), keyReservation("S1", sold.ID))
 	require.NoError(t, err)
-	require.Equal(t, open.Lines, got.Lines)
-	require.Equal(t, open.OrderID, got.OrderID)
-	_, err = r.Commit(t.Context(), sold.ID)
-	require.ErrorIs(t, err, ErrNotFound)
-	r.clock.advance(DefaultTTL)
+	require.InDelta(t, keepClosed-DefaultTTL, ttl, float64(time.Minute))
+	r.clock.advance(time.Second)
 	n, err := r.ExpireDue(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 1, n)
+	require.Equal(t, 1, n, "at the time that it had before, and the other one not")
 	_, err = r.Commit(t.Context(), forgotten.ID)
 	require.ErrorIs(t, err, ErrReservationClosed)
+	got, err := r.Reservation(t.Context(), open.ID)
+	require.NoError(t, err)
+	require.Equal(t, open, got)
+	_, err = r.Commit(t.Context(), open.ID)
+	require.NoError(t, err)
 	r.requireStock(t, "product:1", 6, 0)
 	r.requireStock(t, "product:2", 8, 0)
 	_, err = r.Drain(t.Context())
@@ -69,9 +77,13 @@ func TestRebuildLeavesLiveStockAlone(t *testing.T) {
 func TestRestore(t *testing.T) {
 	r := newRig(t)
 	r.receive(t, line("1", 10))
+	require.ErrorIs(t, r.Restore(t.Context(), "S1"), ErrNoLedger, "all would be lost")
+	_, err := r.Drain(t.Context())
+	require.NoError(t, err)
 	open := r.reserve(t, line("1", 4))
 	require.ErrorIs(t, r.Restore(t.Context(), "S1"), ErrUndrained)
-	_, err := r.Drain(t.Context())
+	r.requireStock(t, "product:1", 6, 4)
+	_, err = r.Drain(t.Context())
 	require.NoError(t, err)
 	_, err = r.engine.HIncrBy(t.Context(), keyStock("S1"), "product:1", 5)
 	require.NoError(t, err)
@@ -90,61 +102,86 @@ func TestRestore(t *testing.T) {
 	r.requireSound(t)
 }
 
-func TestCheckFindsWhatDoesNotAddUp(t *testing.T) {
-	r := newRig(t)
-	r.receive(t, line("1", 10), line("2", 10))
-	_, err := r.Drain(t.Context())
-	require.NoError(t, err)
-	r.reserve(t, line("1", 4))
-	_, err = r.engine.HIncrBy(t.Context(), keyStock("S1"), "product:1", 1)
-	require.NoError(t, err)
-	_, err = r.engine.HIncrBy(t.Context(), keyReserved("S1"), "product:2", 2)
-	require.NoError(t, err)
-	_, err = r.engine.HDel(t.Context(), keyStock("S1"), "product:3")
-	require.NoError(t, err)
-	differ, err := r.Check(t.Context(), "S1")
-	require.NoError(t, err)
-	require.Equal(t, []Discrepancy{
-		{ProductID: "product:1", Live: Levels{7, 4}, Recorded: Levels{6, 4}},
-		{ProductID: "product:2", Live: Levels{10, 2}, Recorded: Levels{10, 0}},
-	}, differ)
-	_, err = r.Check(t.Context(), "nowhere")
-	require.ErrorIs(t, err, ErrUnknownStore)
-	r.db.fail(true)
-	_, err = r.Check(t.Context(), "S1")
-	require.ErrorIs(t, err, errDatabase)
+// Somebody sells while Restore is at work: it leaves all as it is, whether the ledger
+// has the sale by then or not.
+func TestRestoreDoesNothingIfStockMoves(t *testing.T) {
+	for _, drains := range []bool{false, true} {
+		r := newRig(t)
+		r.receive(t, line("1", 10))
+		_, err := r.Drain(t.Context())
+		require.NoError(t, err)
+		h := &hooked{Engine: r.engine, before: func(s *cache.Script) {
+			if s != rebuildScript {
+				return
+			}
+			r.receive(t, line("1", 1))
+			if drains {
+				_, err := r.Drain(t.Context())
+				require.NoError(t, err)
+			}
+		}}
+		err = New(h, r.db, Options{Now: r.clock.now}).Restore(t.Context(), "S1")
+		require.ErrorIs(t, err, ErrBusy)
+		r.requireStock(t, "product:1", 11, 0)
+		r.requireSound(t)
+	}
 }
 
-// Movements come, are drained and leave while Check looks: it never cries wolf.
-func TestCheckWhileStockMoves(t *testing.T) {
+// The last movements never reached the ledger, so the engine is ahead of it. Their
+// numbers are given again.
+func TestRestoreAfterTheLedgerLostMovements(t *testing.T) {
 	r := newRig(t)
-	r.receive(t, line("1", 1000))
-	stop, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		for i := 0; ; i++ {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			_, err := r.Move(t.Context(), "S1", MoveRequest{Kind: Waste, Lines: []persist.Line{line("1", 1)}})
-			if err == nil && i%3 == 0 {
-				_, err = r.Drain(t.Context())
-			}
-			if err != nil {
-				return // out of stock
-			}
-		}
-	}()
-	for deadline := time.Now().Add(100 * time.Millisecond); time.Now().Before(deadline); {
-		differ, err := r.Check(t.Context(), "S1")
-		if err != nil {
-			require.ErrorIs(t, err, ErrBusy)
-		}
-		require.Empty(t, differ)
-	}
-	close(stop)
-	<-done
+	r.receive(t, line("1", 10))
+	_, err := r.Drain(t.Context())
+	require.NoError(t, err)
+	r.receive(t, line("1", 1))
+	_, err = r.engine.XTrim(t.Context(), keyMovements("S1"), cache.Trim{MinID: "9-0"})
+	require.NoError(t, err)
+	found, err := r.Check(t.Context(), "S1")
+	require.NoError(t, err)
+	require.Equal(t, []Span{{2, 2}}, found.MissingSpans)
+	require.NoError(t, r.Restore(t.Context(), "S1"))
+	r.receive(t, line("1", 1))
+	r.requireStock(t, "product:1", 11, 0)
+	_, err = r.Drain(t.Context())
+	require.NoError(t, err)
+	r.requireSound(t)
+}
+
+// The server died after a movement was in the ledger and before its reservation's
+// row was, and the engine is lost: the ledger decides, and the rows follow.
+func TestRebuildPutsRowsRight(t *testing.T) {
+	r := newRig(t)
+	r.receive(t, line("1", 10))
+	open, sold, long := r.reserve(t, line("1", 1)), r.reserve(t, line("1", 2)), r.reserve(t, line("1", 4))
+	_, err := r.Drain(t.Context())
+	require.NoError(t, err)
+	delete(r.db.reservations, open.ID)
+	before := r.db.reservations[sold.ID]
+	_, err = r.Commit(t.Context(), sold.ID)
+	require.NoError(t, err)
+	_, err = r.Drain(t.Context())
+	require.NoError(t, err)
+	after := r.db.reservations[sold.ID]
+	r.db.reservations[sold.ID] = before
+	found, err := r.Check(t.Context(), "S1")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []Contradiction{
+		{open.ID, "is open by its movements, the database does not have it"},
+		{sold.ID, "is open in the database, closed by its movements"},
+	}, found.Reservations)
+
+	r.clock.advance(time.Second)
+	r = r.loseEngine(t)
+	require.NoError(t, r.Load(t.Context()))
+	require.Equal(t, after, r.db.reservations[sold.ID])
+	require.Equal(t, persist.Reservation{
+		StoreID: "S1", ID: open.ID, Seq: 2, OrderID: open.OrderID, State: "open", Lines: open.Lines,
+		CreatedTS: r.clock.now().Add(-time.Second).UnixMilli(), ExpiresTS: r.clock.now().Add(DefaultTTL).UnixMilli(),
+	}, r.db.reservations[open.ID])
+	got, err := r.Reservation(t.Context(), long.ID)
+	require.NoError(t, err)
+	require.Equal(t, long, got)
+	r.requireStock(t, "product:1", 3, 5)
 	r.requireSound(t)
 }

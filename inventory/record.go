@@ -48,18 +48,23 @@ func (tx stockTx) waiting() int64 {
 	return whole(tx.HGet(tx.meta, metaSeq).Str) - sequence(oldest[0].ID) + 1
 }
 
-// record carries out changes and appends one movement for each. The stream
-// comes first: it is all that could refuse.
-func (tx stockTx) record(kind, reference string, changes []change) {
+// record carries out changes and appends one movement for each, the last one with
+// the fields of about. The stream comes first: it is all that could refuse.
+func (tx stockTx) record(kind, reference string, changes []change, about ...cache.Field) {
 	last := tx.HIncrBy(tx.meta, metaSeq, int64(len(changes)))
 	for i, c := range changes {
-		tx.XAdd(tx.movements, entryID(last-int64(len(changes)-i-1)), 0,
-			cache.Field{Name: fieldTS, Value: tx.now},
-			cache.Field{Name: fieldKind, Value: kind},
-			cache.Field{Name: fieldProduct, Value: c.product},
-			cache.Field{Name: fieldAvailable, Value: decimal(c.available)},
-			cache.Field{Name: fieldReserved, Value: decimal(c.reserved)},
-			cache.Field{Name: fieldRef, Value: reference})
+		entry := []cache.Field{
+			{Name: fieldTS, Value: tx.now},
+			{Name: fieldKind, Value: kind},
+			{Name: fieldProduct, Value: c.product},
+			{Name: fieldAvailable, Value: decimal(c.available)},
+			{Name: fieldReserved, Value: decimal(c.reserved)},
+			{Name: fieldRef, Value: reference},
+		}
+		if i == len(changes)-1 {
+			entry = append(entry, about...)
+		}
+		tx.XAdd(tx.movements, entryID(last-int64(len(changes)-i-1)), 0, entry...)
 	}
 	var stock []string
 	for _, c := range changes {

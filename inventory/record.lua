@@ -19,12 +19,16 @@ local function waiting()
 end
 
 -- record carries out changes, each {product, available, reserved}, and appends
--- one movement for each. The stream comes first: it is all that could refuse.
-local function record(kind, reference, changes)
+-- one movement for each, the last one with the fields of about, if there is any.
+-- The stream comes first: it is all that could refuse.
+local function record(kind, reference, changes, about)
   local last = redis.call('HINCRBY', META, 'seq', #changes)
   for i, c in ipairs(changes) do
-    redis.call('XADD', MOVEMENTS, int(last - #changes + i) .. '-0',
-      'ts', NOW, 'kind', kind, 'product', c[1], 'available', int(c[2]), 'reserved', int(c[3]), 'ref', reference)
+    local entry = {'ts', NOW, 'kind', kind, 'product', c[1], 'available', int(c[2]), 'reserved', int(c[3]), 'ref', reference}
+    if about and i == #changes then
+      for _, v in ipairs(about) do entry[#entry + 1] = v end
+    end
+    redis.call('XADD', MOVEMENTS, int(last - #changes + i) .. '-0', unpack(entry))
   end
   local stock = {}
   for _, c in ipairs(changes) do

@@ -28,7 +28,7 @@ const (
 type Reservation struct {
 	ID        string // "<store>.<uuid>"
 	StoreID   string
-	OrderID   string // empty if the engine was lost meanwhile
+	OrderID   string
 	State     State
 	Lines     []persist.Line // one for each product
 	ExpiresTS int64          // ms since 1970: from then on an open one counts as expired
@@ -106,15 +106,24 @@ func (req ReserveRequest) check() error {
 	return checkIdempotencyKey(req.IdempotencyKey)
 }
 
-// The fields of a reservation's hash, and the kind of its first movements.
+// The fields of a reservation's hash, and the kind of its first movements. All but
+// its state, which is in their kind, are in the last of its movements, too.
 const (
 	fieldState   = "state"
 	fieldOrder   = "order"
+	fieldCreated = "created"
 	fieldExpires = "expires"
 	fieldLines   = "lines"
 
 	kindReserve = "reserve"
 )
+
+func reservationFields(order, created, expires, lines string) []cache.Field {
+	return []cache.Field{
+		{Name: fieldOrder, Value: order}, {Name: fieldCreated, Value: created},
+		{Name: fieldExpires, Value: expires}, {Name: fieldLines, Value: lines},
+	}
+}
 
 // reserveScript answers "done", "same" with the id of the reservation made
 // before, "short" with product and units available of each that falls short,
@@ -168,11 +177,12 @@ func reserveTwin(t cache.Tx, keys, args []string) cache.Value {
 		return cache.List(short...)
 	}
 
-	tx.record(kindReserve, id+" "+order, changes) // rebuild.go reads it again
+	about := reservationFields(order, tx.now, expires, lines)
+	tx.record(kindReserve, id+" "+order, changes, about...) // drain.go and rebuild.go read it again
 	tx.HSet(reservation, fieldState, string(Open))
-	tx.HSet(reservation, fieldOrder, order)
-	tx.HSet(reservation, fieldExpires, expires)
-	tx.HSet(reservation, fieldLines, lines)
+	for _, f := range about {
+		tx.HSet(reservation, f.Name, f.Value)
+	}
 	tx.ZAdd(expiring, id, float64(whole(expires)))
 	if len(keys) > 6 {
 		tx.Set(keys[6], print+" "+id, time.Duration(whole(args[7]))*time.Millisecond)

@@ -24,8 +24,9 @@ for product, digits in string.gmatch(ARGV[9], '(%S+) (%d+)') do
 end
 if #short > 1 then return short end
 
-record('reserve', ARGV[4] .. ' ' .. ARGV[5], changes)
-redis.call('HSET', KEYS[6], 'state', 'open', 'order', ARGV[5], 'expires', ARGV[6], 'lines', ARGV[9])
+record('reserve', ARGV[4] .. ' ' .. ARGV[5], changes,
+  {'order', ARGV[5], 'created', NOW, 'expires', ARGV[6], 'lines', ARGV[9]})
+redis.call('HSET', KEYS[6], 'state', 'open', 'order', ARGV[5], 'created', NOW, 'expires', ARGV[6], 'lines', ARGV[9])
 redis.call('ZADD', KEYS[5], ARGV[6], ARGV[4])
 if KEYS[7] then redis.call('SET', KEYS[7], ARGV[7] .. ' ' .. ARGV[4], 'PX', ARGV[8]) end
 return {'done'}

@@ -54,9 +54,9 @@ func TestRestart(t *testing.T) {
 		got, err := inv.Reservation(ctx, open.ID)
 		require.NoError(t, err)
 		require.Equal(t, open, got)
-		differ, err := inv.Check(ctx, "S1")
+		found, err := inv.Check(ctx, "S1")
 		require.NoError(t, err)
-		require.Empty(t, differ)
+		require.Zero(t, found)
 	}
 	requireAsBefore()
 	require.NoError(t, engine.Close())

@@ -80,6 +80,9 @@ func settleCall(store, id string, to State, now int64) cache.Call {
 // settledBy is the kind of the movements that bring a reservation to a state.
 var settledBy = map[State]string{Committed: "commit", Released: "release", Expired: "expire"}
 
+// stateAfter is the state that a reservation's movements of a kind leave it in.
+var stateAfter = map[string]State{kindReserve: Open, "commit": Committed, "release": Released, "expire": Expired}
+
 func settleTwin(t cache.Tx, keys, args []string) cache.Value {
 	tx := openStock(t, keys, args)
 	expiring, reservation := keys[4], keys[5]
@@ -93,6 +96,10 @@ func settleTwin(t cache.Tx, keys, args []string) cache.Value {
 	order := tx.HGet(reservation, fieldOrder).Str
 	expires := tx.HGet(reservation, fieldExpires).Str
 	lines := tx.HGet(reservation, fieldLines).Str
+	created := "0" // one made by a version that did not note it
+	if noted := tx.HGet(reservation, fieldCreated); noted.OK {
+		created = noted.Str
+	}
 
 	due := whole(tx.now) >= whole(expires)
 	if due {
@@ -107,7 +114,7 @@ func settleTwin(t cache.Tx, keys, args []string) cache.Value {
 			}
 			changes = append(changes, c)
 		}
-		tx.record(settledBy[to], id, changes)
+		tx.record(settledBy[to], id, changes, reservationFields(order, created, expires, lines)...)
 		tx.HSet(reservation, fieldState, string(to))
 		tx.Expire(reservation, time.Duration(whole(args[4]))*time.Millisecond)
 		state = to

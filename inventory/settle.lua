@@ -3,8 +3,8 @@
 -- ARGV: store, now, reservation, wanted state, ms to keep it once closed.
 -- One whose time is up expires, whatever is wanted, and none expires before.
 local EXPIRING, RESERVATION = KEYS[5], KEYS[6]
-local h = redis.call('HMGET', RESERVATION, 'state', 'order', 'expires', 'lines')
-local state, order, expires, lines = h[1], h[2], h[3], h[4]
+local h = redis.call('HMGET', RESERVATION, 'state', 'order', 'expires', 'lines', 'created')
+local state, order, expires, lines, created = h[1], h[2], h[3], h[4], h[5] or '0'
 if not state then
   redis.call('ZREM', EXPIRING, ARGV[3])
   return {'missing'}
@@ -21,7 +21,7 @@ if state == 'open' and (due or to ~= 'expired') then
     changes[#changes + 1] = {product, back, -tonumber(units)}
   end
   local kinds = {committed = 'commit', released = 'release', expired = 'expire'}
-  record(kinds[to], ARGV[3], changes)
+  record(kinds[to], ARGV[3], changes, {'order', order, 'created', created, 'expires', expires, 'lines', lines})
   redis.call('HSET', RESERVATION, 'state', to)
   redis.call('PEXPIRE', RESERVATION, ARGV[5])
   state = to

@@ -59,7 +59,22 @@ func drawCall(t *rapid.T, tag string, step int) cache.Call {
 			b.add(persist.Movement{Seq: int64(2*i + 1), ProductID: l.ProductID, Available: l.Units})
 			b.add(persist.Movement{Seq: int64(2*i + 2), ProductID: l.ProductID, Reserved: l.Units % 3, Reference: reservation})
 		}
-		return rebuildCall(tag, b, now, now+500)
+		var rows []persist.Reservation
+		var gone []string
+		for i := range 4 {
+			row := persist.Reservation{ID: fmt.Sprintf("%s.r%d", tag, i+1), State: string(Open), OrderID: "o", CreatedTS: now,
+				ExpiresTS: now + 500, Lines: drawLines(t, 1, 3)}
+			switch rapid.SampledFrom([]string{"open", "closed", "gone", "left"}).Draw(t, "row") {
+			case "closed":
+				row.State, row.ClosedTS = string(Released), now
+				rows = append(rows, row)
+			case "open":
+				rows = append(rows, row)
+			case "gone":
+				gone = append(gone, row.ID)
+			}
+		}
+		return rebuildCall(tag, b, rows, gone, rapid.SampledFrom([]string{"", "2", "4", "6"}).Draw(t, "seen"), now)
 	}
 }
 
