@@ -32,7 +32,8 @@ const (
 // Drain writes the orders that changed to the database and returns how many.
 // Those whose last step was begun less than five seconds ago wait for the next
 // time. An order leaves the outbox only after the database has it; one that is
-// written twice, by a retry or by two servers, remains one.
+// written twice, by a retry or by two servers, remains one. One that the database
+// refuses is set aside.
 //
 // The database must never know of a step that a crash takes back from the
 // engine: its number would be given again, to another one. A step may be seen a
@@ -76,21 +77,31 @@ func (o *Orders) drainOnce(ctx context.Context) (n int, more bool, err error) {
 	}
 	o.oldestWaiting.Store(int64(marks[0].Score))
 
-	var broken []error // orders that cannot be written: the others must not wait for them
 	read := make([]state, len(marks))
+	malformed := make([]error, len(marks))
 	for i, m := range marks {
-		if read[i], err = o.live(ctx, m.Name); err != nil {
+		if read[i], err = o.live(ctx, m.Name); errors.Is(err, errMalformed) {
+			malformed[i] = err
+		} else if err != nil {
 			return 0, false, err
 		}
 	}
 	if _, err := o.durable.Run(ctx, cache.SetScript, []string{keyDrained}, []string{decimal(o.nowMS())}); err != nil {
 		return 0, false, err
 	}
+	var stuck []error // orders that can neither be written nor set aside
 	for i, m := range marks {
-		err := o.drainOrder(ctx, m, read[i])
+		err := malformed[i]
+		if err == nil {
+			err = o.drainOrder(ctx, m, read[i])
+		}
 		switch {
-		case errors.Is(err, persist.ErrInvalid):
-			broken = append(broken, fmt.Errorf("order %s: %w", m.Name, err))
+		case errors.Is(err, persist.ErrInvalid) || errors.Is(err, errMalformed):
+			if refused := o.refuse(m.Name, read[i], err); refused != nil {
+				stuck = append(stuck, refused)
+			} else if err := o.forget(ctx, m); err != nil {
+				return n, false, err
+			}
 		case err != nil:
 			return n, false, err
 		case read[i].there:
@@ -99,10 +110,35 @@ func (o *Orders) drainOnce(ctx context.Context) (n int, more bool, err error) {
 		}
 	}
 	more = len(marks) == drainBatch
-	if !more {
+	if !more && len(stuck) == 0 {
 		o.oldestWaiting.Store(0)
 	}
-	return n, more, errors.Join(broken...)
+	return n, more, errors.Join(stuck...)
+}
+
+// refusedOrder is a line of the file of what was set aside.
+type refusedOrder struct {
+	Reason  string `json:"reason"`
+	OrderID string `json:"order_id_quoted"`
+	Order   string `json:"order_quoted"`
+}
+
+// refuse sets an order aside, as it is, so that the others need not wait for it. The
+// engine keeps it.
+func (o *Orders) refuse(id string, s state, reason error) error {
+	if o.aside == nil {
+		return fmt.Errorf("order %s: %w", id, reason)
+	}
+	err := o.aside.Put(refusedOrder{
+		Reason: reason.Error(), OrderID: strconv.QuoteToASCII(id),
+		Order: strconv.QuoteToASCII(fmt.Sprintf("%+v %+v", s.order, s.events)),
+	})
+	if err != nil {
+		return fmt.Errorf("order %s: %w", id, err)
+	}
+	o.refused.Add(1)
+	o.log.Error("the database refused an order; it was set aside", "order", id, "error", reason)
+	return nil
 }
 
 // drainOrder writes one order to the database and takes its mark out of the
@@ -123,6 +159,11 @@ func (o *Orders) drainOrder(ctx context.Context, mark cache.Member, s state) err
 			}
 		}
 	}
+	return o.forget(ctx, mark)
+}
+
+// forget takes a mark out of the outbox, unless it is there anew.
+func (o *Orders) forget(ctx context.Context, mark cache.Member) error {
 	call := forgetCall(keyChanged, mark)
 	_, err := o.engine.Run(ctx, call.Script, call.Keys, call.Args)
 	return err

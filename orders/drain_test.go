@@ -3,6 +3,9 @@ package orders
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,6 +14,7 @@ import (
 
 	"hyperlocal/cache"
 	"hyperlocal/cache/memory"
+	"hyperlocal/internal/aside"
 	"hyperlocal/persist"
 )
 
@@ -103,6 +107,50 @@ func TestDrainGoesAroundAnInvalidOrder(t *testing.T) {
 	require.ErrorContains(t, err, "order 1")
 	require.Equal(t, 2, n)
 	require.Equal(t, int64(1), r.waiting(t))
+}
+
+// More orders than a pass takes are refused, or are no orders at all: they are set
+// aside, and the one behind them is written.
+func TestDrainSetsAsideWhatIsRefused(t *testing.T) {
+	r := newRig(t)
+	path := filepath.Join(t.TempDir(), "orders.jsonl")
+	r.Orders = New(r.engine, r.db, Options{Now: r.clock.now, Aside: aside.New(path, 1<<20)})
+	for i := range drainBatch {
+		_, err := r.engine.ZAdd(t.Context(), keyChanged, cache.Member{Name: fmt.Sprint("bad", i), Score: 1})
+		require.NoError(t, err)
+		_, err = r.engine.HSet(t.Context(), keyOrder(fmt.Sprint("bad", i)), cache.Field{Name: "x", Value: "y"})
+		require.NoError(t, err)
+	}
+	r.place(t)
+	second := someOrder()
+	second.ID = "1"
+	_, _, err := r.Create(t.Context(), second)
+	require.NoError(t, err)
+	r.db.refuse = "1"
+	require.Equal(t, 1, r.drain(t))
+	require.Contains(t, r.db.orders, "56789")
+	require.Zero(t, r.waiting(t))
+	require.Equal(t, Stats{Drained: 1, SetAside: drainBatch + 1}, r.Stats())
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	require.Len(t, lines, drainBatch+1)
+	require.Contains(t, lines[drainBatch], `"order_id_quoted":"\"1\"","order_quoted":"\"{ID:1 Status:placed `)
+	_, _, err = r.Get(t.Context(), "1")
+	require.NoError(t, err, "the engine keeps it")
+}
+
+// Where it cannot be set aside it waits, and the lag tells.
+func TestDrainWhileTheFileIsFull(t *testing.T) {
+	r := newRig(t)
+	r.Orders = New(r.engine, r.db, Options{Now: r.clock.now, Aside: aside.New(filepath.Join(t.TempDir(), "orders.jsonl"), 1)})
+	r.place(t)
+	r.db.refuse = "56789"
+	r.clock.advance(time.Minute)
+	_, err := r.Drain(t.Context())
+	require.ErrorIs(t, err, aside.ErrFull)
+	require.Equal(t, int64(1), r.waiting(t))
+	require.Equal(t, Stats{DrainFailures: 1, DrainLag: time.Minute}, r.Stats())
 }
 
 func TestDrainTakesMoreThanAPass(t *testing.T) {

@@ -40,6 +40,7 @@ import (
 	"time"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/aside"
 	"hyperlocal/persist"
 )
 
@@ -53,6 +54,8 @@ type Options struct {
 	// MaxBacklog bounds the orders that may wait for the database; beyond it no
 	// more are placed (ErrBacklog). 0: DefaultMaxBacklog.
 	MaxBacklog int64
+	// Aside takes the orders that the database refuses. Nil: they stay in the outbox.
+	Aside *aside.File
 }
 
 // DefaultMaxBacklog is about a gigabyte of orders.
@@ -67,8 +70,10 @@ type Orders struct {
 	log     *slog.Logger
 
 	maxBacklog int64
+	aside      *aside.File // or nil
 
 	drained       atomic.Int64
+	refused       atomic.Int64
 	drainFailures atomic.Int64
 	oldestWaiting atomic.Int64 // ms; 0: nothing was due at the last pass
 }
@@ -82,6 +87,7 @@ func New(engine cache.Engine, db persist.Orders, opt Options) *Orders {
 		now:        opt.Now,
 		log:        opt.Log,
 		maxBacklog: opt.MaxBacklog,
+		aside:      opt.Aside,
 	}
 	if o.now == nil {
 		o.now = time.Now
@@ -98,13 +104,14 @@ func New(engine cache.Engine, db persist.Orders, opt Options) *Orders {
 // Stats are the package's counters since the process started.
 type Stats struct {
 	Drained       int64         // orders written to the database, one for each time
+	SetAside      int64         // orders that it refused, one for each time
 	DrainFailures int64         // passes of the drainer that failed and will be tried again
 	DrainLag      time.Duration // how long the oldest change that was due has waited; 0 if none was
 }
 
 // Stats returns the counters.
 func (o *Orders) Stats() Stats {
-	s := Stats{Drained: o.drained.Load(), DrainFailures: o.drainFailures.Load()}
+	s := Stats{Drained: o.drained.Load(), SetAside: o.refused.Load(), DrainFailures: o.drainFailures.Load()}
 	if oldest := o.oldestWaiting.Load(); oldest > 0 {
 		s.DrainLag = max(0, o.now().Sub(time.UnixMilli(oldest)))
 	}

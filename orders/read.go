@@ -61,6 +61,9 @@ type state struct {
 	events []persist.OrderEvent
 }
 
+// errMalformed: the engine holds as an order what this package does not write.
+var errMalformed = errors.New("not an order")
+
 // live returns an order as the engine has it. One that has just expired there
 // is not there.
 func (o *Orders) live(ctx context.Context, id string) (s state, err error) {
@@ -96,7 +99,7 @@ func decodeOrder(id string, h map[string]string) (persist.Order, error) {
 	version, errVersion := strconv.ParseInt(h[fieldVersion], 10, 64)
 	updated, errUpdated := strconv.ParseInt(h[fieldUpdated], 10, 64)
 	if err := errors.Join(err, errVersion, errUpdated); err != nil {
-		return persist.Order{}, fmt.Errorf("order %s as the engine has it: %w", id, err)
+		return persist.Order{}, fmt.Errorf("order %s as the engine has it: %w: %w", id, errMalformed, err)
 	}
 	return persist.Order{
 		ID: id, Status: h[fieldStatus], Version: version, DriverID: h[fieldDriver], UpdatedTS: updated,
@@ -124,7 +127,7 @@ func decodeEvent(orderID string, e cache.Entry) (persist.OrderEvent, error) {
 		}
 	}
 	if err != nil {
-		return event, fmt.Errorf("event %s of order %s as the engine has it: %w", e.ID, orderID, err)
+		return event, fmt.Errorf("event %s of order %s as the engine has it: %w: %w", e.ID, orderID, errMalformed, err)
 	}
 	return event, nil
 }

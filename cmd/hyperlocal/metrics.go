@@ -68,10 +68,18 @@ func newMetrics(p *parts) *prometheus.Registry {
 		func() int64 { return p.flusher.Stats().SetAside })
 	counter("tracks_pruned_rows_total", "Track rows removed because they were older than --track-retention; Cassandra removes its own.", p.pruner.rows.Load)
 	counter("movements_drained_total", "Stock movements written to the ledger.", func() int64 { return p.inventory.Stats().Drained })
+	counter("movements_drain_failures_total", "Times that stock movements could not be written; they are tried again.",
+		func() int64 { return p.inventory.Stats().DrainFailures })
+	counter("movements_set_aside_total", "Stock movements and reservations that the database refused; see refused/movements.jsonl in the data folder.",
+		func() int64 { return p.inventory.Stats().SetAside })
 	counter("reservations_expired_total", "Reservations given back because their time was up.", func() int64 { return p.inventory.Stats().Expired })
 	gauge("movements_lag_seconds", "Age of the oldest stock movement that waits for the ledger.",
 		func() float64 { return p.inventory.Stats().DrainLag.Seconds() })
 	counter("orders_drained_total", "States of orders written to the database.", func() int64 { return p.orders.Stats().Drained })
+	counter("orders_drain_failures_total", "Times that orders could not be written; they are tried again.",
+		func() int64 { return p.orders.Stats().DrainFailures })
+	counter("orders_set_aside_total", "Times that the database refused an order; see refused/orders.jsonl in the data folder.",
+		func() int64 { return p.orders.Stats().SetAside })
 	gauge("orders_lag_seconds", "Age of the oldest change of an order that waits for the database.",
 		func() float64 { return p.orders.Stats().DrainLag.Seconds() })
 

@@ -17,6 +17,11 @@ import (
 // maxAside bounds the file of rows that the database refuses.
 const maxAside = 64 << 20
 
+// refusedFile is where rows of a kind go that the database refuses.
+func (c config) refusedFile(kind string) string {
+	return filepath.Join(c.DataDir, "refused", kind+".jsonl")
+}
+
 // flushWaiting reads --flush-waiting, in bytes.
 func (c config) flushWaiting() (int64, error) { return size("flush-waiting", c.FlushWaiting) }
 
@@ -37,7 +42,7 @@ func size(flag, text string) (int64, error) {
 func (c config) flushOptions(log *slog.Logger) (geo.FlushOptions, *spill.Queue, error) {
 	opt := geo.FlushOptions{
 		Every: c.FlushEvery, Grace: c.BucketGrace, DrainRows: c.DrainRows,
-		Aside:  geo.NewAside(filepath.Join(c.DataDir, "refused", "tracks.jsonl"), maxAside),
+		Aside:  geo.NewAside(c.refusedFile("tracks"), maxAside),
 		Logger: log,
 	}
 	var err error

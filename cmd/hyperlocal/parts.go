@@ -15,6 +15,7 @@ import (
 	"hyperlocal/fence"
 	"hyperlocal/geo"
 	"hyperlocal/ingest"
+	"hyperlocal/internal/aside"
 	"hyperlocal/internal/spill"
 	"hyperlocal/inventory"
 	"hyperlocal/orders"
@@ -78,8 +79,8 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 	if err != nil {
 		return nil, errors.Join(err, p.close())
 	}
-	p.inventory = inventory.New(p.engine, p.store, inventory.Options{Log: log})
-	p.orders = orders.New(p.engine, p.store, orders.Options{Log: log})
+	p.inventory = inventory.New(p.engine, p.store, inventory.Options{Log: log, Aside: aside.New(c.refusedFile("movements"), maxAside)})
+	p.orders = orders.New(p.engine, p.store, orders.Options{Log: log, Aside: aside.New(c.refusedFile("orders"), maxAside)})
 	if err := p.inventory.Load(ctx); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
