@@ -59,8 +59,23 @@ func openEngine(ctx context.Context, c config, log *slog.Logger) (cache.Engine, 
 	return nil, fmt.Errorf("--engine %q: want memory, redis://[user:password@]host:port[/db], redis-sentinel://HOSTS/PRIMARY or redis-cluster://HOSTS", c.Engine)
 }
 
-// openStore opens what --store names.
+// openStore opens what --store names, and makes it if it is not there.
 func openStore(ctx context.Context, c config) (persist.Store, error) {
+	return c.openDatabase(ctx, false)
+}
+
+// openExistingStore opens what --store names and makes nothing: a mistyped name must
+// not look like a record of nothing.
+func openExistingStore(ctx context.Context, c config) (persist.Store, error) {
+	if path, ok := strings.CutPrefix(c.Store, "sqlite:"); ok {
+		if _, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("--store: %w", err)
+		}
+	}
+	return c.openDatabase(ctx, true)
+}
+
+func (c config) openDatabase(ctx context.Context, existing bool) (persist.Store, error) {
 	scheme, rest, _ := strings.Cut(c.Store, ":")
 	switch {
 	case scheme == "sqlite" && rest != "":
@@ -70,7 +85,7 @@ func openStore(ctx context.Context, c config) (persist.Store, error) {
 		}
 		return s, nil
 	case scheme == "cassandra":
-		options := cassandra.Options{Retention: c.TrackRetention}
+		options := cassandra.Options{Retention: c.TrackRetention, Existing: existing}
 		if c.TrackRetention == 0 {
 			options.Retention = cassandra.KeepForever
 		}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -67,12 +66,7 @@ func (o exportOptions) run(cmd *cobra.Command, kind export.Kind) (err error) {
 	if err != nil {
 		return err
 	}
-	if path, ok := strings.CutPrefix(c.Store, "sqlite:"); ok { // opening would make one
-		if _, err := os.Stat(path); err != nil {
-			return fmt.Errorf("--store: %w", err)
-		}
-	}
-	db, err := openStore(ctx, c)
+	db, err := openExistingStore(ctx, c)
 	if err != nil {
 		return err
 	}

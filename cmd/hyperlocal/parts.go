@@ -32,6 +32,12 @@ const (
 	leaseFor = 6 * time.Second
 )
 
+// The jobs that change stock or take its movements, each done by one server at a time.
+const (
+	jobExpire     = "expire"
+	jobDrainStock = "drain-stock"
+)
+
 // parts is a server without its HTTP surface.
 type parts struct {
 	log       *slog.Logger
@@ -114,8 +120,8 @@ func (p *parts) start() {
 		func() { p.fences.Run(ctx) },
 		p.alone(ctx, "fences", p.fences.RunSweeper),
 		p.alone(ctx, "sweep", func(ctx context.Context) { p.fleet.RunSweeper(ctx, sweepEvery) }),
-		p.alone(ctx, "expire", func(ctx context.Context) { p.inventory.RunExpirer(ctx, expireEvery) }),
-		p.alone(ctx, "drain-stock", func(ctx context.Context) { p.inventory.RunDrainer(ctx, drainEvery) }),
+		p.alone(ctx, jobExpire, func(ctx context.Context) { p.inventory.RunExpirer(ctx, expireEvery) }),
+		p.alone(ctx, jobDrainStock, func(ctx context.Context) { p.inventory.RunDrainer(ctx, drainEvery) }),
 		p.alone(ctx, "drain-orders", func(ctx context.Context) { p.orders.RunDrainer(ctx, drainEvery) }),
 	} {
 		p.work.Go(run)

@@ -51,6 +51,8 @@ type Options struct {
 	// Retention is how long tracks are kept after they were written. 0 means
 	// 30 days, and KeepForever that they are never removed.
 	Retention time.Duration
+	// Existing: a keyspace that is not there is refused, rather than made.
+	Existing bool
 }
 
 // KeepForever is a Retention.
@@ -103,7 +105,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cassandra: %w", err)
 	}
-	session, err := open(ctx, set)
+	session, err := open(ctx, set, opts.Existing)
 	if err != nil {
 		return nil, fmt.Errorf("open cassandra keyspace %s at %s: %w", set.keyspace, strings.Join(set.hosts, ","), err)
 	}
@@ -130,13 +132,13 @@ func (o Options) ttl() (int, error) {
 	return int(o.Retention.Seconds()), nil
 }
 
-func open(ctx context.Context, set settings) (*gocql.Session, error) {
+func open(ctx context.Context, set settings, existing bool) (*gocql.Session, error) {
 	outside, err := connect(ctx, set, "")
 	if err != nil {
 		return nil, err
 	}
 	if err = checkDC(ctx, outside, set.dc); err == nil {
-		err = ensureKeyspace(ctx, outside, set)
+		err = ensureKeyspace(ctx, outside, set, existing)
 	}
 	outside.Close()
 	if err != nil {

@@ -56,7 +56,7 @@ func TestMigrateFromHalfway(t *testing.T) {
 	require.NoError(t, err)
 	outside, err := connect(t.Context(), set, "")
 	require.NoError(t, err)
-	require.NoError(t, ensureKeyspace(t.Context(), outside, set))
+	require.NoError(t, ensureKeyspace(t.Context(), outside, set, false))
 	outside.Close()
 	session := sessionOf(t, url)
 	lock, err := acquire(t.Context(), session, set.keyspace)
@@ -85,7 +85,7 @@ func TestMigrateFromTheVersionBefore(t *testing.T) {
 	require.NoError(t, err)
 	outside, err := connect(t.Context(), set, "")
 	require.NoError(t, err)
-	require.NoError(t, ensureKeyspace(t.Context(), outside, set))
+	require.NoError(t, ensureKeyspace(t.Context(), outside, set, false))
 	outside.Close()
 	session := sessionOf(t, url)
 	files, err := migrationFiles.ReadDir("migrations")
@@ -107,6 +107,19 @@ func TestMigrateFromTheVersionBefore(t *testing.T) {
 	stores, err := s.DarkStores(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []persist.DarkStore{{ID: "S1", Name: "Domlur", Lat: 12.9, Lon: 77.6, Open: true}}, stores)
+}
+
+func TestOpenOfAnExistingKeyspaceMakesNone(t *testing.T) {
+	url := fresh(t)
+	for range 2 {
+		_, err := Open(t.Context(), url, Options{Existing: true})
+		require.ErrorContains(t, err, "there is no keyspace hyperlocal_test_")
+		require.NotErrorIs(t, err, persist.ErrUnavailable)
+	}
+	openStore(t, url)
+	s, err := Open(t.Context(), url, Options{Existing: true})
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
 }
 
 func TestOpenRefusesANewerSchema(t *testing.T) {

@@ -144,12 +144,15 @@ func checkDC(ctx context.Context, session *gocql.Session, dc string) error {
 	return nil
 }
 
-// ensureKeyspace creates the keyspace unless it is there. It refuses one that
-// has another number of copies than the URL asks for.
-func ensureKeyspace(ctx context.Context, session *gocql.Session, set settings) error {
+// ensureKeyspace creates the keyspace unless it is there, or must be. It refuses one
+// that has another number of copies than the URL asks for.
+func ensureKeyspace(ctx context.Context, session *gocql.Session, set settings, existing bool) error {
 	create := fmt.Sprintf(`CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'SimpleStrategy', 'replication_factor': %d}`,
 		set.keyspace, set.replication)
 	has, err := replicationOf(ctx, session, set.keyspace)
+	if errors.Is(err, gocql.ErrNotFound) && existing {
+		return fmt.Errorf("there is no keyspace %s", set.keyspace)
+	}
 	if errors.Is(err, gocql.ErrNotFound) {
 		if err := session.Query(create).WithContext(ctx).Exec(); err != nil {
 			return fmt.Errorf("create keyspace %s: %w", set.keyspace, translate(err))
