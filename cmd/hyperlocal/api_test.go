@@ -163,7 +163,7 @@ func TestPings(t *testing.T) {
 
 		// The rows come with the flush; every accepted and late fix is in them.
 		var track struct{ Fixes []struct{ TS int64 } }
-		require.Eventually(t, func() bool {
+		eventually(t, func() bool {
 			p.do("GET", fmt.Sprintf("/v1/drivers/one/track?from=%d&to=%d", now.Add(-time.Minute).UnixMilli(), now.UnixMilli()), nil).ok(200, &track)
 			return len(track.Fixes) == 3
 		}, 15*time.Second, 100*time.Millisecond)
@@ -275,7 +275,7 @@ func TestStock(t *testing.T) {
 
 		p.do("POST", "/v1/stores/S1/reservations", map[string]any{"order_id": "o4", "ttl_s": 1,
 			"lines": []any{map[string]any{"product_id": "product:103", "units": 5}}}).ok(201, &r)
-		require.Eventually(t, func() bool {
+		eventually(t, func() bool {
 			p.do("GET", "/v1/reservations/"+r.ID, nil).ok(200, &r)
 			return r.State == "expired"
 		}, 10*time.Second, 100*time.Millisecond)

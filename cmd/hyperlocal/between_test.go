@@ -16,7 +16,6 @@ import (
 
 	"hyperlocal/cache"
 	"hyperlocal/internal/testenv"
-	"hyperlocal/persist"
 )
 
 // The server is killed when the database has what was flushed and the engine has
@@ -29,14 +28,15 @@ func TestKilledBeforeRemoval(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			redis := testenv.OwnRedis(t)
-			gate := newGate(t, redis, removal)
+			line := testenv.NewLine(t, redis)
+			removing := line.Block(removal)
 			store := "sqlite:" + filepath.Join(t.TempDir(), "record.db")
 			settings := append([]string{"--store", store}, witnessSettings...)
-			p := startServer(t, append([]string{"--engine", "redis://" + gate.addr}, settings...)...)
+			p := startServer(t, append([]string{"--engine", "redis://" + line.Addr}, settings...)...)
 			w := newWitness(t, p)
 			w.begin()
 			select {
-			case <-gate.shut:
+			case <-removing:
 			case <-time.After(time.Minute):
 				t.Fatal("nothing was removed")
 			}
@@ -57,26 +57,47 @@ func TestKilledBeforeRemoval(t *testing.T) {
 // its way: once for tracks, and once for movements.
 func TestKilledBeforeAnswer(t *testing.T) {
 	keyspace := fmt.Sprintf("/killed_%08x", rand.Uint32())
-	gate := newGate(t, testenv.Cassandra(t), nil)
+	line := testenv.NewLine(t, testenv.Cassandra(t))
 	direct := config{Engine: "memory", Eviction: "noeviction", DataDir: t.TempDir(), Store: "cassandra://" + testenv.Cassandra(t) + keyspace}
-	settings := append([]string{"--data-dir", direct.DataDir, "--store", "cassandra://" + gate.addr + keyspace}, witnessSettings...)
+	db := openRecord(t, direct.Store) // makes the tables
+	// A new connection takes several answers within the timeout.
+	settings := append([]string{"--data-dir", direct.DataDir, "--store", "cassandra://" + line.Addr + keyspace + "?timeout=1m"}, witnessSettings...)
 	p := startServer(t, settings...)
-	db := openRecord(t, direct.Store)
 	w := newWitness(t, p)
-	for what := range 2 {
+	rows := func(driver int) int {
+		all, err := db.TrackRows(t.Context(), witnessDriver(driver), 0, math.MaxInt64)
+		require.NoError(t, err)
+		return len(all)
+	}
+	movements := func(after int) int {
+		all, err := db.Movements(t.Context(), witnessStore, int64(after), math.MaxInt32)
+		require.NoError(t, err)
+		return len(all)
+	}
+	for _, what := range []string{"tracks", "movements"} {
+		had := movements(0)
 		w.send()
 		w.awaitRows(t, witnessDrivers)
-		gate.delay(5 * time.Second) // half of what a request may take
-		tracks, movements := sizes(t, db)
+		eventually(t, func() bool { return movements(had) > 0 }, time.Minute, 10*time.Millisecond)
+		var hadRows [witnessDrivers]int
+		for i := range hadRows {
+			hadRows[i] = rows(i)
+		}
+		had = movements(0)
+		line.Delay(10 * time.Second)
 		w.send()
-		require.Eventually(t, func() bool {
-			moreTracks, moreMovements := sizes(t, db)
-			return what == 0 && moreTracks > tracks || what == 1 && moreMovements > movements
-		}, time.Minute, time.Millisecond)
+		driver := 0
+		eventually(t, func() bool {
+			if what == "movements" {
+				return movements(had) > 0
+			}
+			driver = (driver + 1) % witnessDrivers // whose row it will be is not known
+			return rows(driver) > hadRows[driver]
+		}, time.Minute, time.Millisecond, "no new %s in the database", what)
 		w.to.kill()
-		gate.delay(0)
-		tracks, movements = inBoth(t, direct)
-		require.Positive(t, []int{tracks, movements}[what])
+		line.Delay(0)
+		tracks, movements := inBoth(t, direct)
+		require.Positive(t, map[string]int{"tracks": tracks, "movements": movements}[what])
 		w.goOnWith(startServer(t, settings...))
 	}
 	w.send()
@@ -98,19 +119,6 @@ func TestKilledWhileFlushing(t *testing.T) {
 	}
 	require.Equal(t, 0, w.to.interrupt(), "%s", w.to.out)
 	w.requireWhole(t, openRecord(t, "sqlite:"+filepath.Join(dir, "hyperlocal.db")))
-}
-
-// sizes counts the rows of the record.
-func sizes(t *testing.T, db persist.Store) (tracks, movements int) {
-	t.Helper()
-	for i := range witnessDrivers {
-		rows, err := db.TrackRows(t.Context(), witnessDriver(i), 0, math.MaxInt64)
-		require.NoError(t, err)
-		tracks += len(rows)
-	}
-	ms, err := db.Movements(t.Context(), witnessStore, 0, math.MaxInt32)
-	require.NoError(t, err)
-	return tracks, len(ms)
 }
 
 // inBoth counts the rows of the record whose content waits in the engine, too.

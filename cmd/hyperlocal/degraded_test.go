@@ -42,13 +42,13 @@ func TestEngineGone(t *testing.T) {
 				"lines": []any{map[string]any{"product_id": "product:102", "units": 1}}}).ok(201, nil)
 			p.do("POST", "/v1/orders/o1/status", map[string]any{"status": "accepted", "driver_id": "asha"}).ok(200, nil)
 			send(0).ok(200, nil)
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				return p.metric("hyperlocal_orders_drained_total") >= 1 && p.metric("hyperlocal_orders_lag_seconds") == 0 &&
 					p.metric("hyperlocal_flush_fixes_total") == 1
 			}, 60*time.Second, 50*time.Millisecond, "the database does not have it")
 
 			outage.begin(t, engine)
-			require.Eventually(t, func() bool { return p.metric("hyperlocal_engine_out") == 1 && p.knowsStores(t) }, 30*time.Second, time.Millisecond)
+			eventually(t, func() bool { return p.metric("hyperlocal_engine_out") == 1 && p.knowsStores(t) }, 30*time.Second, time.Millisecond)
 			p.requireDegraded(t)
 			for i := range 5 {
 				var a struct{ Verdicts map[string]int }
@@ -63,7 +63,7 @@ func TestEngineGone(t *testing.T) {
 			require.Positive(t, p.metric("hyperlocal_pings_waiting_bytes"))
 
 			outage.end(t, engine)
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				var health struct{ Status string }
 				p.do("GET", "/readyz", nil).ok(200, &health)
 				return health.Status == "ok" && p.metric("hyperlocal_pings_waiting_bytes") == 0
@@ -86,7 +86,7 @@ func TestEngineGone(t *testing.T) {
 			require.False(t, o.Degraded)
 			require.Empty(t, healed.header.Get("Hyperlocal-Degraded"))
 			require.Equal(t, "being_prepared", o.Status)
-			require.Eventually(t, func() bool {
+			eventually(t, func() bool {
 				var track struct{ Fixes []any }
 				p.do("GET", "/v1/drivers/asha/track", nil).ok(200, &track)
 				return len(track.Fixes) == 6

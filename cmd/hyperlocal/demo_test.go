@@ -40,11 +40,11 @@ func TestDemoInBrowser(t *testing.T) {
 	var current struct {
 		OrderID string `json:"order_id"`
 	}
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		p.do("GET", "/demo/order", nil).ok(200, &current)
 		return current.OrderID == "demo-1"
 	}, 30*time.Second, 100*time.Millisecond, "the order that was under way is carried on")
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		p.do("GET", "/v1/drivers/partner-0001", nil).ok(200, nil)
 		return p.metric(`hyperlocal_pings_total{verdict="accepted"}`) > 300
 	}, 30*time.Second, 100*time.Millisecond)

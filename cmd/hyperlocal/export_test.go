@@ -65,7 +65,7 @@ func TestExport(t *testing.T) {
 				w.send()
 			}
 			w.awaitRows(t, 100)
-			require.Eventually(t, func() bool { return p.metric("hyperlocal_orders_drained_total") > 0 }, time.Minute, 100*time.Millisecond)
+			eventually(t, func() bool { return p.metric("hyperlocal_orders_drained_total") > 0 }, time.Minute, 100*time.Millisecond)
 			require.Equal(t, 0, p.interrupt(), "%s", p.out)
 			w.requireWhole(t, openRecord(t, store))
 			span := []string{"--store", store, "--from", strconv.FormatInt(w.start.UnixMilli(), 10), "--to", w.start.Add(29 * time.Second).Format(time.RFC3339)}

@@ -64,7 +64,7 @@ func TestFailover(t *testing.T) {
 			traffic.wait(t, 300)
 			killed := time.Now()
 			set.primary.Kill()
-			require.Eventually(t, set.elected, 30*time.Second, 5*time.Millisecond, "nobody was elected")
+			eventually(t, set.elected, 30*time.Second, 5*time.Millisecond, "nobody was elected")
 			elected := time.Now()
 			found := traffic.pingAfter(t, elected)
 			t.Logf("%v from the kill to the election, %v from there to a ping that was recorded", elected.Sub(killed), found.Sub(elected))
@@ -134,13 +134,13 @@ func (l *traffic) ended() bool {
 func (l *traffic) wait(t *testing.T, n int64) {
 	t.Helper()
 	goal := l.acked.Load() + n
-	require.Eventually(t, func() bool { return l.acked.Load() >= goal || len(l.problems) > 0 }, 90*time.Second, 5*time.Millisecond)
+	eventually(t, func() bool { return l.acked.Load() >= goal || len(l.problems) > 0 }, 90*time.Second, 5*time.Millisecond)
 }
 
 // pingAfter returns when a ping was recorded that was sent after a moment.
 func (l *traffic) pingAfter(t *testing.T, after time.Time) time.Time {
 	t.Helper()
-	require.Eventually(t, func() bool { return l.pinged.Load() > after.UnixNano() || len(l.problems) > 0 }, 30*time.Second, time.Millisecond)
+	eventually(t, func() bool { return l.pinged.Load() > after.UnixNano() || len(l.problems) > 0 }, 30*time.Second, time.Millisecond)
 	return time.Now()
 }
 

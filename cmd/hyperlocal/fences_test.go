@@ -56,7 +56,7 @@ func TestMilestonesReachFollowers(t *testing.T) {
 		}
 	}
 	// The orders that wait are read every so often.
-	require.Eventually(t, func() bool { return p.metric(`hyperlocal_fences{of="orders"}`) == 1 }, 20*time.Second, 50*time.Millisecond)
+	eventually(t, func() bool { return p.metric(`hyperlocal_fences{of="orders"}`) == 1 }, 20*time.Second, 50*time.Millisecond)
 	stand(storeLat, storeLon)
 	await("arrived_at_store")
 	step("being_prepared")
@@ -64,7 +64,7 @@ func TestMilestonesReachFollowers(t *testing.T) {
 	stand(12.98, 77.59)
 	await("enter")
 	// What the order waits for now is read every so often, too.
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		stand(dropLat, dropLon)
 		return p.metric(`hyperlocal_order_milestones_total{kind="near_customer"}`) == 1
 	}, 20*time.Second, 300*time.Millisecond)

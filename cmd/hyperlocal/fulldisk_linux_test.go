@@ -29,20 +29,20 @@ func TestDiskFullUnderSQLite(t *testing.T) {
 
 	ballast := filepath.Join(disk, "ballast")
 	fillDisk(t, ballast)
-	eventually := func(what string, done func() bool) {
+	await := func(what string, done func() bool) {
 		t.Helper()
-		require.Eventually(t, done, time.Minute, 250*time.Millisecond, what)
+		eventually(t, done, time.Minute, 250*time.Millisecond, what)
 	}
-	eventually("tracks go to files", func() bool { return p.metric("hyperlocal_flush_spilled_rows_total") > 0 })
-	eventually("movements wait", func() bool { return p.metric("hyperlocal_movements_lag_seconds") > 0 })
+	await("tracks go to files", func() bool { return p.metric("hyperlocal_flush_spilled_rows_total") > 0 })
+	await("movements wait", func() bool { return p.metric("hyperlocal_movements_lag_seconds") > 0 })
 	require.Positive(t, p.metric("hyperlocal_flush_failures_total"))
 	p.do("GET", "/readyz", nil).ok(200, nil)
 
 	require.NoError(t, os.Remove(ballast))
 	w.awaitRows(t, 300)
 	w.end()
-	eventually("the files are drained", func() bool { return p.metric("hyperlocal_flush_spill_bytes") == 0 })
-	eventually("nothing waits", func() bool { return p.metric("hyperlocal_flush_lag_seconds") == 0 })
+	await("the files are drained", func() bool { return p.metric("hyperlocal_flush_spill_bytes") == 0 })
+	await("nothing waits", func() bool { return p.metric("hyperlocal_flush_lag_seconds") == 0 })
 	require.Equal(t, 0, p.interrupt(), "%s", p.out)
 	w.requireWhole(t, openRecord(t, store))
 }

@@ -73,7 +73,7 @@ func TestMemoryLimitRefuses(t *testing.T) {
 	p.do("GET", fmt.Sprintf("/v1/drivers/nearby?lat=%v&lon=%v&radius_m=500", lat, lon), nil).ok(http.StatusOK, &near)
 	require.Len(t, near.Drivers, 1)
 	p.do("GET", "/readyz", nil).ok(http.StatusOK, nil)
-	require.Eventually(t, func() bool { return p.metric("hyperlocal_flush_rows_total") == 1 }, 30*time.Second, 50*time.Millisecond,
+	eventually(t, func() bool { return p.metric("hyperlocal_flush_rows_total") == 1 }, 30*time.Second, 50*time.Millisecond,
 		"making room works without room")
 
 	commands := make([]string, 100)

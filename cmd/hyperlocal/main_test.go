@@ -95,7 +95,7 @@ func startServer(t *testing.T, args ...string) *process {
 			t.Logf("output of the server:\n%s", p.out)
 		}
 	})
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		select {
 		case <-p.done:
 			return true
@@ -206,7 +206,8 @@ func ping(driver string, lat, lon float64, ts time.Time) map[string]any {
 	return map[string]any{"driver_id": driver, "lat": lat, "lon": lon, "ts": ts.UnixMilli()}
 }
 
-// metric reads one sample of /metrics, by name and labels as printed there.
+// metric reads one sample of /metrics, by name and labels as printed there. A sample
+// with labels is there from the first time that it counts something.
 func (p *process) metric(name string) float64 {
 	p.t.Helper()
 	for line := range strings.Lines(string(p.do("GET", "/metrics", nil).body)) {
@@ -217,5 +218,18 @@ func (p *process) metric(name string) float64 {
 			return v
 		}
 	}
+	require.Contains(p.t, name, "{", "no such metric")
 	return 0
+}
+
+// eventually is require.Eventually in the test's own goroutine, which done may end.
+func eventually(t *testing.T, done func() bool, within, every time.Duration, otherwise ...any) {
+	t.Helper()
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for deadline := time.Now().Add(within); !done(); <-ticker.C {
+		if time.Now().After(deadline) {
+			require.Fail(t, fmt.Sprintf("not within %v", within), otherwise...)
+		}
+	}
 }

@@ -34,7 +34,7 @@ func TestKillNineWhileTheDatabaseIsGone(t *testing.T) {
 	for i := range fixes {
 		send(i)
 	}
-	require.Eventually(t, func() bool { return p.metric("hyperlocal_flush_spilled_rows_total") >= fixes },
+	eventually(t, func() bool { return p.metric("hyperlocal_flush_spilled_rows_total") >= fixes },
 		time.Minute, 20*time.Millisecond, "buckets go to files")
 	require.Positive(t, p.metric("hyperlocal_flush_spill_bytes"))
 	p.kill()
@@ -43,7 +43,7 @@ func TestKillNineWhileTheDatabaseIsGone(t *testing.T) {
 
 	p = startServer(t, args...)
 	send(fixes)
-	require.Eventually(t, func() bool { return p.metric("hyperlocal_flush_spill_bytes") == 0 },
+	eventually(t, func() bool { return p.metric("hyperlocal_flush_spill_bytes") == 0 },
 		time.Minute, 20*time.Millisecond, "files are drained")
 	require.Equal(t, 0, p.interrupt(), "%s", p.out)
 

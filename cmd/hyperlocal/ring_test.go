@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"testing"
 	"time"
 
@@ -40,20 +41,28 @@ func TestNodeOfARingKilled(t *testing.T) {
 func TestOnlyNodeKilled(t *testing.T) {
 	t.Parallel()
 	ring := testenv.OwnRing(t, 1)
-	url := fmt.Sprintf("cassandra://%s/proof?timeout=15s", ring.Hosts())
-	p := startServer(t, append([]string{"--store", url, "--flush-waiting", "20KB"}, witnessSettings...)...)
+	const keyspace = "/proof?timeout=15s"
+	line := testenv.NewLine(t, ring.Hosts())
+	p := startServer(t, append([]string{"--store", "cassandra://" + line.Addr + keyspace, "--flush-waiting", "20KB"}, witnessSettings...)...)
 	w := newWitness(t, p)
 	w.begin()
 	w.awaitRows(t, 300)
+	line.Delay(time.Minute)
+	select {
+	case <-line.Await(regexp.MustCompile(`driver:\d`)): // and its answer is on its way, if there is one yet
+	case <-time.After(time.Minute):
+		t.Fatal("nothing was flushed")
+	}
 	ring.Nodes[0].Kill()
-	require.Eventually(t, func() bool { return p.metric("hyperlocal_flush_spilled_rows_total") > 0 },
+	line.Delay(0)
+	eventually(t, func() bool { return p.metric("hyperlocal_flush_spilled_rows_total") > 0 },
 		time.Minute, 250*time.Millisecond, "buckets wait in the engine, then in files")
 	ring.Start(t, ring.Nodes[0])
 	w.awaitRows(t, 600)
 	w.end()
-	require.Eventually(t, func() bool { return p.metric("hyperlocal_flush_spill_bytes") == 0 }, time.Minute, 250*time.Millisecond)
+	eventually(t, func() bool { return p.metric("hyperlocal_flush_spill_bytes") == 0 }, time.Minute, 250*time.Millisecond)
 	require.Equal(t, 0, p.interrupt(), "%s", p.out)
-	w.requireWhole(t, openRecord(t, url))
+	w.requireWhole(t, openRecord(t, "cassandra://"+ring.Hosts()+keyspace))
 }
 
 // openRecord opens a server's database beside it, until the test ends.

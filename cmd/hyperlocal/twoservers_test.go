@@ -21,7 +21,7 @@ func TestTwoServers(t *testing.T) {
 	args := append([]string{"--engine", "redis://" + testenv.OwnRedis(t), "--store",
 		fmt.Sprintf("cassandra://%s/two_servers_%08x", testenv.Cassandra(t), rand.Uint32())}, quick...)
 	a := startServer(t, args...)
-	require.Eventually(t, func() bool { return strings.Count(a.out.String(), "has the lease now") == 5 }, 30*time.Second, 10*time.Millisecond)
+	eventually(t, func() bool { return strings.Count(a.out.String(), "has the lease now") == 5 }, 30*time.Second, 10*time.Millisecond)
 	b := startServer(t, args...)
 	fill(t, a)
 	newOrder(b, "o1").ok(201, nil)
@@ -65,7 +65,7 @@ func TestTwoServers(t *testing.T) {
 	follower.requireStatus(happyPath[2], "4")
 	follower.requireStatus(happyPath[3], "5")
 	require.Equal(t, "accepted", verdict(b, 6))
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		var s struct{ Stock map[string]int }
 		b.do("GET", "/v1/stores/S1/stock?product=product:103", nil).ok(200, &s)
 		return s.Stock["product:103"] == 5
@@ -73,7 +73,7 @@ func TestTwoServers(t *testing.T) {
 	require.Equal(t, 5, strings.Count(b.out.String(), "has the lease now"))
 	require.Contains(t, b.out.String(), "token=2")
 	var track struct{ Fixes []any }
-	require.Eventually(t, func() bool {
+	eventually(t, func() bool {
 		b.do("GET", "/v1/drivers/rider/track", nil).ok(200, &track)
 		return len(track.Fixes) >= 5
 	}, 60*time.Second, 50*time.Millisecond)

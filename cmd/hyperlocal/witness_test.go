@@ -258,7 +258,7 @@ func (w *witness) rows() float64 { return w.to.metric("hyperlocal_flush_rows_tot
 func (w *witness) awaitRows(t *testing.T, n float64) {
 	t.Helper()
 	goal := w.rows() + n
-	require.Eventually(t, func() bool { return w.rows() >= goal }, 2*time.Minute, 250*time.Millisecond, "%.0f more rows", n)
+	eventually(t, func() bool { return w.rows() >= goal }, 2*time.Minute, 250*time.Millisecond, "%.0f more rows", n)
 }
 
 // TestWitnessSeesDamage damages a whole record in the ways that the proofs are

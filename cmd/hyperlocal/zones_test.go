@@ -50,7 +50,7 @@ func TestZonesAreReadAgain(t *testing.T) {
 
 	write("third")
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
-	require.Eventually(t, func() bool { return p.metric("hyperlocal_zone_reloads_total") == 2 }, 10*time.Second, 20*time.Millisecond)
+	eventually(t, func() bool { return p.metric("hyperlocal_zone_reloads_total") == 2 }, 10*time.Second, 20*time.Millisecond)
 	require.Equal(t, "third", zoneOf())
 	p.do("GET", "/v1/zones.geojson", nil).ok(200, nil)
 }

@@ -3,6 +3,7 @@
 package testenv
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -51,6 +53,7 @@ func OwnRing(t testing.TB, nodes int) *Ring {
 func OwnRingWith(t testing.TB, nodes int, yaml string) *Ring {
 	t.Helper()
 	lib, java := need(t, "HYPERLOCAL_TEST_CASSANDRA_LIB"), need(t, "HYPERLOCAL_TEST_JAVA")
+	oneAtATime(t)
 	r := &Ring{}
 	var seeds []string
 	native, storage := portOfAll(t, nodes), portOfAll(t, nodes)
@@ -81,6 +84,27 @@ func OwnRingWith(t testing.TB, nodes int, yaml string) *Ring {
 		r.await(t, n)
 	}
 	return r
+}
+
+// oneAtATime waits until no other test has a ring, in this process or another: each
+// node takes the memory and the time of a whole service. It holds until the test ends.
+func oneAtATime(t testing.TB) {
+	t.Helper()
+	name := filepath.Join(os.TempDir(), fmt.Sprintf("hyperlocal-test-ring-%d.lock", os.Getuid()))
+	lock, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = lock.Close() }) // gives it back
+	for {
+		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, syscall.EINTR) {
+			t.Fatal(err)
+		}
+	}
 }
 
 // Start runs a killed node again, on what it has on disk, and returns when it
@@ -161,6 +185,12 @@ func (n *RingNode) Kill() {
 	_ = n.cmd.Process.Kill() // by its handle: nothing else is meant
 	_ = n.cmd.Wait()
 }
+
+// Freeze stops the node without breaking a connection, and Thaw lets it go on.
+func (n *RingNode) Freeze() error { return n.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw undoes Freeze.
+func (n *RingNode) Thaw() error { return n.cmd.Process.Signal(syscall.SIGCONT) }
 
 func loopback(i int) string { return fmt.Sprintf("127.0.0.%d", i+1) }
 

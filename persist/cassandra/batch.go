@@ -77,12 +77,15 @@ func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp
 		group.Go(func() (err error) {
 			began := time.Now()
 			defer func() { s.pace.leave(time.Since(began), err != nil && outage(err)) }()
-			batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).WithTimestamp(timestamp)
-			batch.Entries = make([]gocql.BatchEntry, len(piece))
+			entries := make([]gocql.BatchEntry, len(piece))
 			for i, row := range piece {
-				batch.Entries[i] = gocql.BatchEntry{Stmt: t.insert, Args: t.bind(row), Idempotent: true}
+				entries[i] = gocql.BatchEntry{Stmt: t.insert, Args: t.bind(row), Idempotent: true}
 			}
-			return s.session.ExecuteBatch(batch.SpeculativeExecutionPolicy(speculation))
+			return s.session.hedged(ctx, func(policy gocql.SpeculativeExecutionPolicy) error {
+				batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).WithTimestamp(timestamp)
+				batch.Entries = entries
+				return s.session.ExecuteBatch(batch.SpeculativeExecutionPolicy(policy))
+			})
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -118,15 +121,19 @@ func each[K, V any](ctx context.Context, keys []K, fn func(context.Context, K) (
 
 // collect runs a query and returns its rows, each as scan reads it.
 func collect[T any](ctx context.Context, s *Store, scan func(gocql.Scanner, *T) error, query string, args ...any) ([]T, error) {
-	rows := s.session.Query(query, args...).WithContext(ctx).SetSpeculativeExecutionPolicy(speculation).Iter().Scanner()
 	var all []T
-	for rows.Next() {
-		var v T
-		if err := scan(rows, &v); err != nil {
-			_ = rows.Err() // frees the rows; the first error is the one that tells
-			return nil, err
+	err := s.session.hedged(ctx, func(policy gocql.SpeculativeExecutionPolicy) error {
+		all = nil
+		rows := s.session.Query(query, args...).WithContext(ctx).SetSpeculativeExecutionPolicy(policy).Iter().Scanner()
+		for rows.Next() {
+			var v T
+			if err := scan(rows, &v); err != nil {
+				_ = rows.Err() // frees the rows; the first error is the one that tells
+				return err
+			}
+			all = append(all, v)
 		}
-		all = append(all, v)
-	}
-	return all, rows.Err()
+		return rows.Err()
+	})
+	return all, err
 }

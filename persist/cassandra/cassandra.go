@@ -63,7 +63,7 @@ const maxRetention = 20 * 365 * 24 * time.Hour
 
 // Store is a persist.Store in a keyspace. It is safe for concurrent use.
 type Store struct {
-	session *gocql.Session
+	session *session
 	ttl     int // of tracks, in seconds; 0: none
 	clock   clock
 	pace    *pacer // of batches
@@ -132,7 +132,7 @@ func (o Options) ttl() (int, error) {
 	return int(o.Retention.Seconds()), nil
 }
 
-func open(ctx context.Context, set settings, existing bool) (*gocql.Session, error) {
+func open(ctx context.Context, set settings, existing bool) (*session, error) {
 	outside, err := connect(ctx, set, "")
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ const schemaMigrations = `CREATE TABLE IF NOT EXISTS schema_migrations (
 // migrate brings the schema up to date, one statement at a time, each waiting
 // until all nodes have it. Of several servers that start at once one does it,
 // and the others wait.
-func migrate(ctx context.Context, session *gocql.Session, keyspace string) error {
+func migrate(ctx context.Context, session *session, keyspace string) error {
 	files, err := migrationFiles.ReadDir("migrations")
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func newer(version, known int) error {
 }
 
 // schemaVersion returns the number of the last file applied, 0 for none.
-func schemaVersion(ctx context.Context, session *gocql.Session) (int, error) {
+func schemaVersion(ctx context.Context, session *session) (int, error) {
 	var version int
 	err := session.Query(`SELECT max(version) FROM schema_migrations WHERE everything = 0`).WithContext(ctx).Scan(&version)
 	if refusal, ok := errors.AsType[gocql.RequestError](err); ok && refusal.Code() == gocql.ErrCodeInvalid {
@@ -87,12 +87,12 @@ func schemaVersion(ctx context.Context, session *gocql.Session) (int, error) {
 
 // schemaLock is a row that one server at a time can have.
 type schemaLock struct {
-	session *gocql.Session
+	session *session
 	owner   string
 }
 
 // acquire waits for the lock until ctx is done.
-func acquire(ctx context.Context, session *gocql.Session, keyspace string) (*schemaLock, error) {
+func acquire(ctx context.Context, session *session, keyspace string) (*schemaLock, error) {
 	// Two servers that create a table at once make two tables of one name, and
 	// the cluster cannot agree on either. An id of its own choice makes it one.
 	id := uuid.NewSHA1(uuid.NameSpaceURL, []byte("hyperlocal/"+keyspace+"/schema_lock"))

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gocql/gocql"
 	"github.com/stretchr/testify/require"
 
 	"hyperlocal/internal/testenv"
@@ -170,7 +169,7 @@ func TestAKeyspaceMadeByHandIsUsedAsItIs(t *testing.T) {
 }
 
 // sessionOf connects to the keyspace of url until the test ends.
-func sessionOf(t *testing.T, url string) *gocql.Session {
+func sessionOf(t *testing.T, url string) *session {
 	t.Helper()
 	testenv.Cassandra(t)
 	set, err := parseURL(url)

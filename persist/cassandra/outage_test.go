@@ -3,10 +3,8 @@ package cassandra
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -44,35 +42,33 @@ func TestOutage(t *testing.T) {
 	url := shared(t)
 	direct := openStore(t, url)
 	node := testenv.Cassandra(t)
-	proxy := &proxy{target: node}
-	proxy.listen(t, "127.0.0.1:0")
-	s := openStore(t, strings.Replace(url, node, proxy.address, 1))
+	line := testenv.NewLine(t, node)
+	s := openStore(t, strings.Replace(url, node, line.Addr, 1))
 	require.NoError(t, s.Ping(t.Context()))
 
 	writing := make(chan error)
 	go func() { // until the connection is cut in the middle
 		for i := 0; ; i++ {
-			err := s.AppendMovements(t.Context(), []persist.Movement{{StoreID: "outage:" + proxy.address, Seq: int64(i + 1), ProductID: "p"}})
+			err := s.AppendMovements(t.Context(), []persist.Movement{{StoreID: "outage:" + line.Addr, Seq: int64(i + 1), ProductID: "p"}})
 			if err != nil {
 				writing <- fmt.Errorf("movement %d: %w", i+1, err)
 				return
 			}
 			if i == 20 {
-				go proxy.cut()
+				go line.Cut()
 			}
 		}
 	}()
 	require.ErrorIs(t, <-writing, persist.ErrUnavailable)
 	storetest.RequireUnavailable(t, s)
-	ms, err := direct.Movements(t.Context(), "outage:"+proxy.address, 0, 1000)
+	ms, err := direct.Movements(t.Context(), "outage:"+line.Addr, 0, 1000)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(ms), 20, "what was acknowledged is there")
 
-	proxy.listen(t, proxy.address)
-	defer proxy.cut()
+	line.Restore(t)
 	require.Eventually(t, func() bool { return s.Ping(t.Context()) == nil }, 30*time.Second, 50*time.Millisecond)
 	require.NoError(t, s.AppendMovements(t.Context(), ms), "the same rows again")
-	again, err := s.Movements(t.Context(), "outage:"+proxy.address, 0, 1000)
+	again, err := s.Movements(t.Context(), "outage:"+line.Addr, 0, 1000)
 	require.NoError(t, err)
 	require.Equal(t, ms, again)
 }
@@ -87,53 +83,6 @@ func TestCancelledConnection(t *testing.T) {
 	err = s.call(ctx, "write", func() error { cancel(); return context.Canceled })
 	require.ErrorIs(t, err, context.Canceled)
 	require.NotErrorIs(t, err, persist.ErrUnavailable)
-}
-
-// proxy passes connections on to target until it is cut.
-type proxy struct {
-	target, address string
-
-	mu       sync.Mutex
-	listener net.Listener
-	open     []net.Conn
-}
-
-func (p *proxy) listen(t *testing.T, address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", address)
-	require.NoError(t, err)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.listener, p.address = listener, listener.Addr().String()
-	go func() {
-		for {
-			from, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			to, err := net.Dial("tcp", p.target)
-			if err != nil {
-				from.Close()
-				continue
-			}
-			p.mu.Lock()
-			p.open = append(p.open, from, to)
-			p.mu.Unlock()
-			go func() { _, _ = io.Copy(from, to); from.Close() }()
-			go func() { _, _ = io.Copy(to, from); to.Close() }()
-		}
-	}()
-}
-
-// cut closes everything.
-func (p *proxy) cut() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.listener.Close()
-	for _, conn := range p.open {
-		conn.Close()
-	}
-	p.open = nil
 }
 
 // TestTimeToLive asks the cluster when tracks and their index will be gone.

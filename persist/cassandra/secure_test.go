@@ -71,7 +71,7 @@ client_encryption_options:
 		defer func() { require.NoError(t, s.Close()) }()
 		return s.WriteTracks(t.Context(), []persist.TrackRow{{DriverID: "d", Zone: "z", Fixes: 1}})
 	}
-	require.Eventually(t, func() bool { return open("cassandra:cassandra@", "&ca="+ca) == nil }, time.Minute, 500*time.Millisecond,
+	require.Eventually(t, func() bool { return open("cassandra:cassandra@", "&ca="+ca) == nil }, 3*time.Minute, 500*time.Millisecond,
 		"the first user is made some seconds after the start")
 	require.NoError(t, open("cassandra:cassandra@", "&tls=unverified"))
 	for name, err := range map[string]error{

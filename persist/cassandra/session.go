@@ -30,11 +30,6 @@ func (retry) GetRetryType(err error) gocql.RetryType {
 	return gocql.Rethrow
 }
 
-// speculation asks a second node when the first has not answered for a while, and takes
-// the answer that comes first. The driver does so only with statements that are marked
-// as idempotent; the lock of the schema, a light-weight transaction, never asks for it.
-var speculation = &gocql.SimpleSpeculativeExecution{NumAttempts: 1, TimeoutDelay: 500 * time.Millisecond}
-
 // silent drops what the driver would print: its errors are returned as well.
 type silent struct{}
 
@@ -42,8 +37,8 @@ func (silent) Print(...any)          {}
 func (silent) Printf(string, ...any) {}
 func (silent) Println(...any)        {}
 
-// connect opens a session in keyspace, or in none if that is empty.
-func connect(ctx context.Context, set settings, keyspace string) (*gocql.Session, error) {
+// cluster is how a session in keyspace is opened, or in none if that is empty.
+func (set settings) cluster(keyspace string) (*gocql.ClusterConfig, *nodes) {
 	cluster := gocql.NewCluster(set.hosts...)
 	cluster.Port = set.port
 	cluster.Keyspace = keyspace
@@ -59,18 +54,22 @@ func connect(ctx context.Context, set settings, keyspace string) (*gocql.Session
 	// A node that is back is used again within about a second. Attempts are
 	// cheap: they are refused until its port is open.
 	cluster.ReconnectInterval = time.Second
-	var nodes gocql.HostSelectionPolicy
+	policy := gocql.RoundRobinHostPolicy()
 	if set.dc != "" {
-		nodes = gocql.DCAwareRoundRobinPolicy(set.dc)
-	} else {
-		nodes = gocql.RoundRobinHostPolicy()
+		policy = gocql.DCAwareRoundRobinPolicy(set.dc)
 	}
+	nodes := newNodes(policy)
 	cluster.PoolConfig.HostSelectionPolicy = gocql.TokenAwareHostPolicy(nodes, gocql.ShuffleReplicas())
 	cluster.SslOpts = set.tls
 	if set.user != "" {
 		cluster.Authenticator = gocql.PasswordAuthenticator{Username: set.user, Password: set.password}
 	}
+	return cluster, nodes
+}
 
+// connect opens a session in keyspace, or in none if that is empty.
+func connect(ctx context.Context, set settings, keyspace string) (*session, error) {
+	cluster, nodes := set.cluster(keyspace)
 	type result struct {
 		session *gocql.Session
 		err     error
@@ -85,7 +84,7 @@ func connect(ctx context.Context, set settings, keyspace string) (*gocql.Session
 		if r.err != nil { // the driver gives text only
 			return nil, fmt.Errorf("%w: %w", persist.ErrUnavailable, r.err)
 		}
-		return r.session, nil
+		return &session{r.session, nodes, set.timeout}, nil
 	case <-ctx.Done(): // the driver does not know of contexts here
 		go func() {
 			if r := <-done; r.err == nil {
@@ -99,7 +98,7 @@ func connect(ctx context.Context, set settings, keyspace string) (*gocql.Session
 // enter opens a session in the keyspace, which is there. A node shows one that
 // another server is just creating before it can be used, for a moment, and the
 // driver does not tell that from a node that does not answer.
-func enter(ctx context.Context, set settings) (*gocql.Session, error) {
+func enter(ctx context.Context, set settings) (*session, error) {
 	const tries, pause = 10, 200 * time.Millisecond
 	for try := 1; ; try++ {
 		session, err := connect(ctx, set, set.keyspace)
@@ -122,7 +121,7 @@ func wait(ctx context.Context, d time.Duration) {
 
 // checkDC refuses a data centre that no node is in: the driver would take the
 // name and talk to any node.
-func checkDC(ctx context.Context, session *gocql.Session, dc string) error {
+func checkDC(ctx context.Context, session *session, dc string) error {
 	if dc == "" {
 		return nil
 	}
@@ -146,7 +145,7 @@ func checkDC(ctx context.Context, session *gocql.Session, dc string) error {
 
 // ensureKeyspace creates the keyspace unless it is there, or must be. It refuses one
 // that has another number of copies than the URL asks for.
-func ensureKeyspace(ctx context.Context, session *gocql.Session, set settings, existing bool) error {
+func ensureKeyspace(ctx context.Context, session *session, set settings, existing bool) error {
 	create := fmt.Sprintf(`CREATE KEYSPACE IF NOT EXISTS %s WITH replication = {'class': 'SimpleStrategy', 'replication_factor': %d}`,
 		set.keyspace, set.replication)
 	has, err := replicationOf(ctx, session, set.keyspace)
@@ -173,7 +172,7 @@ func ensureKeyspace(ctx context.Context, session *gocql.Session, set settings, e
 	return nil
 }
 
-func replicationOf(ctx context.Context, session *gocql.Session, keyspace string) (map[string]string, error) {
+func replicationOf(ctx context.Context, session *session, keyspace string) (map[string]string, error) {
 	var replication map[string]string
 	// Every node knows the schema; LOCAL_ONE asks the one we talk to.
 	err := session.Query(`SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = ?`, keyspace).
