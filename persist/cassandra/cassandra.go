@@ -13,9 +13,11 @@
 //     backwards, see firstWins;
 //   - reservations: the Seq that brought them to their state.
 //
-// Every such statement may therefore be repeated, and the driver does so on another
-// node when one does not answer. An order goes from Version to Version by a
-// conditional update, which is repeated by the caller alone.
+// Every such statement may therefore be repeated: it is sent to another node when one
+// fails, and to a second one beside it when one is slow. An order goes from Version to
+// Version by a conditional update, IF version < ?, which may be sent again, too (who
+// finds his own Version there has written it), but not to two nodes at a time, which
+// would contend.
 //
 // # Consistency
 //
@@ -24,8 +26,9 @@
 //
 // # Concurrency
 //
-// A call that writes or reads many partitions has at most 8 requests under
-// way. A Store's lock (mu) is held shared for the whole of a call and
+// A call that reads many partitions has at most 8 requests under way. All calls
+// together have as many batches under way as the cluster's latency allows, see pacer.
+// A Store's lock (mu) is held shared for the whole of a call and
 // exclusively by Close alone; the lock of a seen is taken below it and held for
 // map look-ups only.
 //
@@ -160,7 +163,7 @@ func open(ctx context.Context, set settings, existing bool) (*session, error) {
 func (s *Store) Ping(ctx context.Context) error {
 	return s.call(ctx, "ping", func() error {
 		var version int
-		return s.session.Query(`SELECT version FROM schema_migrations WHERE everything = 0 AND version = 1`).
+		return s.session.Query(`SELECT version FROM schema_migrations WHERE everything = ? AND version = 1`, everything).
 			WithContext(ctx).Scan(&version)
 	})
 }

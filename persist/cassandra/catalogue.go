@@ -14,17 +14,21 @@ import (
 const (
 	productColumns   = `product_id, name, categories, mrp_paise, price_paise, discount_percent, weight_g, pack_size`
 	darkStoreColumns = `store_id, name, lat, lon, is_open`
+	// everything is the partition of tables that have one. It is bound, not written into
+	// statements: the driver sends a statement to a node that has the partition by what is
+	// bound.
+	everything = 0
 	// idsInQuery is how many products one query asks for.
 	idsInQuery = 100
 )
 
 var (
 	productsTable = table[persist.Product]{
-		insert:        `INSERT INTO products (everything, ` + productColumns + `) VALUES (0,?,?,?,?,?,?,?,?)`,
+		insert:        `INSERT INTO products (everything, ` + productColumns + `) VALUES (?,?,?,?,?,?,?,?,?)`,
 		samePartition: func(_, _ *persist.Product) bool { return true },
 		compare:       func(a, b *persist.Product) int { return cmp.Compare(a.ID, b.ID) },
 		bind: func(p *persist.Product) []any {
-			return []any{p.ID, p.Name, p.Categories, p.MRPPaise, p.PricePaise, p.DiscountPercent, p.WeightG, p.PackSize}
+			return []any{everything, p.ID, p.Name, p.Categories, p.MRPPaise, p.PricePaise, p.DiscountPercent, p.WeightG, p.PackSize}
 		},
 		bytes: func(p *persist.Product) int {
 			bytes := 100 + len(p.ID) + len(p.Name)
@@ -35,10 +39,10 @@ var (
 		},
 	}
 	darkStoresTable = table[persist.DarkStore]{
-		insert:        `INSERT INTO dark_stores (everything, ` + darkStoreColumns + `) VALUES (0,?,?,?,?,?)`,
+		insert:        `INSERT INTO dark_stores (everything, ` + darkStoreColumns + `) VALUES (?,?,?,?,?,?)`,
 		samePartition: func(_, _ *persist.DarkStore) bool { return true },
 		compare:       func(a, b *persist.DarkStore) int { return cmp.Compare(a.ID, b.ID) },
-		bind:          func(d *persist.DarkStore) []any { return []any{d.ID, d.Name, d.Lat, d.Lon, d.Open} },
+		bind:          func(d *persist.DarkStore) []any { return []any{everything, d.ID, d.Name, d.Lat, d.Lon, d.Open} },
 		bytes:         func(d *persist.DarkStore) int { return 40 + len(d.ID) + len(d.Name) },
 	}
 )
@@ -62,7 +66,7 @@ func (s *Store) ProductsByID(ctx context.Context, ids []string) (ps []persist.Pr
 		pieces, err := each(ctx, slices.Collect(slices.Chunk(ids, idsInQuery)),
 			func(ctx context.Context, some []string) ([]persist.Product, error) {
 				return collect(ctx, s, scanProduct,
-					`SELECT `+productColumns+` FROM products WHERE everything = 0 AND product_id IN ?`, some)
+					`SELECT `+productColumns+` FROM products WHERE everything = ? AND product_id IN ?`, everything, some)
 			})
 		if err != nil {
 			return err
@@ -88,7 +92,7 @@ func (s *Store) Products(ctx context.Context, after string, limit int) (ps []per
 			return nil
 		}
 		ps, err = collect(ctx, s, scanProduct,
-			`SELECT `+productColumns+` FROM products WHERE everything = 0 AND product_id > ? LIMIT ?`, after, limit)
+			`SELECT `+productColumns+` FROM products WHERE everything = ? AND product_id > ? LIMIT ?`, everything, after, limit)
 		return err
 	})
 	return ps, err
@@ -108,7 +112,7 @@ func (s *Store) DarkStores(ctx context.Context) (ss []persist.DarkStore, err err
 	err = s.call(ctx, "stores", func() error {
 		ss, err = collect(ctx, s, func(row gocql.Scanner, d *persist.DarkStore) error {
 			return row.Scan(&d.ID, &d.Name, &d.Lat, &d.Lon, &d.Open)
-		}, `SELECT `+darkStoreColumns+` FROM dark_stores WHERE everything = 0`)
+		}, `SELECT `+darkStoreColumns+` FROM dark_stores WHERE everything = ?`, everything)
 		return err
 	})
 	return ss, err

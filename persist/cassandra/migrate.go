@@ -12,6 +12,7 @@ import (
 
 	"github.com/gocql/gocql"
 	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
 )
 
 // migrationFiles are named NNNN_what.cql, numbered from 1 without gaps. One
@@ -22,15 +23,16 @@ import (
 var migrationFiles embed.FS
 
 // lockTTL is how long a server that was killed in the middle keeps the others
-// waiting. The lock is renewed before each statement, which, with the wait for all
-// nodes to agree on it, may take a good minute.
-const lockTTL = 3 * time.Minute
+// waiting. The lock is renewed before each statement and while that is executed.
+const lockTTL = 60 * time.Second
 
 const schemaMigrations = `CREATE TABLE IF NOT EXISTS schema_migrations (
 	everything int, -- 0
 	version    int,
 	file       text,
 	PRIMARY KEY (everything, version))`
+
+var errLockLost = errors.New("the schema's lock was lost to another server")
 
 // migrate brings the schema up to date, one statement at a time, each waiting
 // until all nodes have it. Of several servers that start at once one does it,
@@ -45,7 +47,7 @@ func migrate(ctx context.Context, session *session, keyspace string) error {
 	} else if version > len(files) {
 		return newer(version, len(files))
 	}
-	lock, err := acquire(ctx, session, keyspace)
+	lock, err := acquire(ctx, session, keyspace, lockTTL)
 	if err != nil {
 		return err
 	}
@@ -89,10 +91,11 @@ func schemaVersion(ctx context.Context, session *session) (int, error) {
 type schemaLock struct {
 	session *session
 	owner   string
+	ttl     time.Duration
 }
 
 // acquire waits for the lock until ctx is done.
-func acquire(ctx context.Context, session *session, keyspace string) (*schemaLock, error) {
+func acquire(ctx context.Context, session *session, keyspace string, ttl time.Duration) (*schemaLock, error) {
 	// Two servers that create a table at once make two tables of one name, and
 	// the cluster cannot agree on either. An id of its own choice makes it one.
 	id := uuid.NewSHA1(uuid.NameSpaceURL, []byte("hyperlocal/"+keyspace+"/schema_lock"))
@@ -104,11 +107,11 @@ func acquire(ctx context.Context, session *session, keyspace string) (*schemaLoc
 	if err != nil {
 		return nil, fmt.Errorf("create the schema's lock: %w", err)
 	}
-	lock := &schemaLock{session: session, owner: uuid.NewString()}
+	lock := &schemaLock{session: session, owner: uuid.NewString(), ttl: ttl}
 	for {
 		var holder string
 		got, err := session.Query(`INSERT INTO schema_lock (id, owner) VALUES (0, ?) IF NOT EXISTS USING TTL ?`,
-			lock.owner, int(lockTTL.Seconds())).WithContext(ctx).ScanCAS(nil, &holder)
+			lock.owner, int(ttl.Seconds())).WithContext(ctx).ScanCAS(nil, &holder)
 		if err != nil {
 			return nil, fmt.Errorf("take the schema's lock: %w", err)
 		}
@@ -149,21 +152,48 @@ func (l *schemaLock) apply(ctx context.Context, version int, file string) error 
 		WithContext(ctx).Exec()
 }
 
-// execute renews the lock, changes the schema and waits until all nodes agree.
+// execute changes the schema and waits until all nodes agree, which may take longer than
+// the lock lasts.
 func (l *schemaLock) execute(ctx context.Context, statement string) error {
-	var holder string
-	held, err := l.session.Query(`UPDATE schema_lock USING TTL ? SET owner = ? WHERE id = 0 IF owner = ?`,
-		int(lockTTL.Seconds()), l.owner, l.owner).WithContext(ctx).ScanCAS(&holder)
-	if err != nil {
+	if err := l.renew(ctx); err != nil {
 		return fmt.Errorf("renew the schema's lock: %w", err)
 	}
-	if !held {
-		return errors.New("the schema's lock was lost to another server")
+	group, ctx := errgroup.WithContext(ctx)
+	done := make(chan struct{})
+	group.Go(func() error {
+		defer close(done)
+		if err := l.session.Query(statement).WithContext(ctx).Exec(); err != nil {
+			return err
+		}
+		return l.session.AwaitSchemaAgreement(ctx)
+	})
+	group.Go(func() error {
+		ticker := time.NewTicker(l.ttl / 3)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-done:
+				return nil
+			case <-ticker.C:
+				// Anything but the loss may pass until the next time.
+				if err := l.renew(ctx); errors.Is(err, errLockLost) {
+					return err
+				}
+			}
+		}
+	})
+	return group.Wait()
+}
+
+// renew has the lock last from now on.
+func (l *schemaLock) renew(ctx context.Context) error {
+	var holder string
+	held, err := l.session.Query(`UPDATE schema_lock USING TTL ? SET owner = ? WHERE id = 0 IF owner = ?`,
+		int(l.ttl.Seconds()), l.owner, l.owner).WithContext(ctx).ScanCAS(&holder)
+	if err == nil && !held {
+		err = errLockLost
 	}
-	if err := l.session.Query(statement).WithContext(ctx).Exec(); err != nil {
-		return err
-	}
-	return l.session.AwaitSchemaAgreement(ctx)
+	return err
 }
 
 // statements splits a script.

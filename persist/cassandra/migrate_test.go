@@ -3,6 +3,7 @@ package cassandra
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,7 +59,7 @@ func TestMigrateFromHalfway(t *testing.T) {
 	require.NoError(t, ensureKeyspace(t.Context(), outside, set, false))
 	outside.Close()
 	session := sessionOf(t, url)
-	lock, err := acquire(t.Context(), session, set.keyspace)
+	lock, err := acquire(t.Context(), session, set.keyspace, lockTTL)
 	require.NoError(t, err)
 	script, err := migrationFiles.ReadFile("migrations/0001_record.cql")
 	require.NoError(t, err)
@@ -89,7 +90,7 @@ func TestMigrateFromTheVersionBefore(t *testing.T) {
 	session := sessionOf(t, url)
 	files, err := migrationFiles.ReadDir("migrations")
 	require.NoError(t, err)
-	lock, err := acquire(t.Context(), session, set.keyspace)
+	lock, err := acquire(t.Context(), session, set.keyspace, lockTTL)
 	require.NoError(t, err)
 	require.NoError(t, lock.execute(t.Context(), schemaMigrations))
 	for i, file := range files[:len(files)-1] {
@@ -119,6 +120,37 @@ func TestOpenOfAnExistingKeyspaceMakesNone(t *testing.T) {
 	s, err := Open(t.Context(), url, Options{Existing: true})
 	require.NoError(t, err)
 	require.NoError(t, s.Close())
+}
+
+// TestLockOutlastsAStatement executes a statement for longer than the lock lasts, while
+// another server waits for it.
+func TestLockOutlastsAStatement(t *testing.T) {
+	t.Parallel() // most of its time is waiting
+	url, node := shared(t), testenv.Cassandra(t)
+	openStore(t, url)
+	set, err := parseURL(url)
+	require.NoError(t, err)
+	line := testenv.NewLine(t, node)
+	slow, other := sessionOf(t, strings.Replace(url, node, line.Addr, 1)), sessionOf(t, url)
+	lock, err := acquire(t.Context(), slow, set.keyspace, 3*time.Second)
+	require.NoError(t, err)
+	line.Delay(time.Second)
+
+	taken := make(chan error, 1)
+	go func() {
+		second, err := acquire(t.Context(), other, set.keyspace, lockTTL)
+		if err == nil {
+			second.release(t.Context())
+		}
+		taken <- err
+	}()
+	start := time.Now()
+	for time.Since(start) < 2*lock.ttl {
+		require.NoError(t, lock.execute(t.Context(), "CREATE TABLE IF NOT EXISTS slowly (id int PRIMARY KEY)"))
+	}
+	require.Empty(t, taken, "it is still held")
+	lock.release(t.Context())
+	require.NoError(t, <-taken)
 }
 
 func TestOpenRefusesANewerSchema(t *testing.T) {

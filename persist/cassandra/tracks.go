@@ -106,10 +106,10 @@ func (s *Store) hoursTable() table[driverHour] {
 
 func (s *Store) daysTable() table[int64] {
 	return table[int64]{
-		insert:        `INSERT INTO track_days (everyone, day_start_ms) VALUES (0, ?) USING TTL ?`,
+		insert:        `INSERT INTO track_days (everyone, day_start_ms) VALUES (?,?) USING TTL ?`,
 		samePartition: func(_, _ *int64) bool { return true },
 		compare:       func(a, b *int64) int { return cmp.Compare(*a, *b) },
-		bind:          func(day *int64) []any { return []any{*day, s.indexTTL()} },
+		bind:          func(day *int64) []any { return []any{everything, *day, s.indexTTL()} },
 		bytes:         func(*int64) int { return 20 },
 	}
 }
@@ -216,7 +216,7 @@ func (s *Store) rowsOf(ctx context.Context, h driverHour, earliest, latest int64
 func (s *Store) trackDays(ctx context.Context, first, last int64) ([]int64, error) {
 	if (last-first)/dayMS >= fewDays {
 		return collect(ctx, s, func(row gocql.Scanner, day *int64) error { return row.Scan(day) },
-			`SELECT day_start_ms FROM track_days WHERE everyone = 0 AND day_start_ms >= ? AND day_start_ms <= ?`, first, last)
+			`SELECT day_start_ms FROM track_days WHERE everyone = ? AND day_start_ms >= ? AND day_start_ms <= ?`, everything, first, last)
 	}
 	var days []int64
 	for day := first; day <= last; day += dayMS {
