@@ -20,7 +20,7 @@ type Line struct {
 	mu       sync.Mutex // guards what follows
 	late     time.Duration
 	changed  chan struct{} // closed when late changes
-	watch    *watch // nil: for nothing
+	watch    *watch        // nil: for nothing
 	blocked  bool
 	listener net.Listener // nil: cut
 	open     []net.Conn

@@ -96,9 +96,10 @@ func oneAtATime(t testing.TB) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = lock.Close() }) // gives it back
-	for {
+	for start := time.Now(); ; {
 		err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX)
 		if err == nil {
+			t.Logf("waited %v for other tests' rings", time.Since(start).Round(time.Second))
 			return
 		}
 		if !errors.Is(err, syscall.EINTR) {
