@@ -70,11 +70,12 @@ your own that nobody else sends to; its drivers are new ones each time.`,
 	f.Float64Var(&o.Tunnels, "tunnels", 0, "share of the drivers who at any time are in a tunnel")
 	f.Float64Var(&o.Duplicates, "duplicates", 0, "share of the drivers who at any time repeat a ping")
 	f.Float64Var(&o.Disorder, "disorder", 0, "share of the drivers who at any time send two pings in the wrong order")
+	f.IntVar(&o.AckEvery, "ack-every", 1, "ask a stream for an acknowledgement after so many batches; latencies are to that")
 	f.IntVar(&o.Followers, "followers", 0, "WebSockets that each follow a driver")
 	f.IntVar(&o.Fences, "fences", 0, "circles of 15 to 60 m, near where drivers move, that are put into the server first, and stay there")
 	f.StringVar(&o.movement, "movement", "country", "country (recorded journeys in a hundred zones) or roads (of Bengaluru)")
 	f.Uint64Var(&o.Seed, "seed", 1, "the same number makes the same load")
-	f.IntVar(&o.ServerPID, "server-pid", 0, "report CPU and memory of this process, on this machine")
+	f.IntSliceVar(&o.ServerPIDs, "server-pid", nil, "report CPU and memory of this process on this machine; of several, such as a server and its Redis, together")
 	f.DurationVar(&o.maxP99, "max-p99", 0, "fail if a batch's 99th percentile is above this")
 	f.StringVar(&o.report, "report", "", "write the report as JSON to this `file`, too; - is standard output, instead of text")
 	cmd.AddCommand(&cobra.Command{

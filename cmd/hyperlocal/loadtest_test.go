@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -25,7 +26,11 @@ func TestLoadtestAccountsForEveryPing(t *testing.T) {
 	for _, protocol := range openloop.Protocols {
 		t.Run(string(protocol), func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "report.json")
-			cmd := command("loadtest", "--url", p.url, "--protocol", string(protocol), "--drivers", "300", "--batch", "10",
+			ackEvery := "1"
+			if strings.HasPrefix(string(protocol), "ws-") {
+				ackEvery = "3"
+			}
+			cmd := command("loadtest", "--ack-every", ackEvery, "--url", p.url, "--protocol", string(protocol), "--drivers", "300", "--batch", "10",
 				"--interval", "200ms", "--duration", "2s", "--warmup", "200ms", "--connections", "4", "--followers", "3",
 				"--tunnels", "0.2", "--duplicates", "0.2", "--disorder", "0.2", "--prefix", string(protocol)+"-", "--fences", "7",
 				"--server-pid", strconv.Itoa(p.cmd.Process.Pid), "--report", file)

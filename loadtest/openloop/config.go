@@ -3,6 +3,7 @@ package openloop
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -33,6 +34,7 @@ type Config struct {
 	Token       string // sent as a bearer token, unless it is empty
 	Protocol    Protocol
 	Connections int
+	AckEvery    int // batches to an acknowledgement; more than the default of 1 for streams only
 
 	Drivers  int
 	Prefix   string        // of their ids, which end in seven digits
@@ -51,7 +53,9 @@ type Config struct {
 	Seed      uint64
 	Fences    int // circles that are put before the load, and stay
 	Followers int // WebSockets that follow a driver each
-	ServerPID int // whose CPU and memory are reported; 0: nobody's
+	// ServerPIDs are processes whose CPU and memory are reported together, such as a
+	// server and its Redis.
+	ServerPIDs []int
 
 	Now func() time.Time // default time.Now
 }
@@ -62,6 +66,9 @@ const MaxDrivers = 10_000_000
 func (c *Config) check() error {
 	if c.Grace <= 0 {
 		c.Grace = 10 * time.Second
+	}
+	if c.AckEvery == 0 {
+		c.AckEvery = 1
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -83,12 +90,21 @@ func (c *Config) check() error {
 		return fmt.Errorf("batches of %d pings: must be between 1 and 1000", c.Batch)
 	case c.Connections < 1 || c.Connections > 10_000:
 		return fmt.Errorf("%d connections: must be between 1 and 10000", c.Connections)
+	case c.AckEvery < 1 || c.AckEvery > 1 && !c.Protocol.stream():
+		return fmt.Errorf("an acknowledgement for %d batches: must be 1, or more with a stream", c.AckEvery)
 	case c.Interval < 10*time.Millisecond:
 		return fmt.Errorf("an interval of %v: must be at least 10ms", c.Interval)
 	case c.Duration <= 0 || c.Warmup < 0:
 		return errors.New("the duration must be above 0, and the warm-up not below")
 	}
 	return nil
+}
+
+// authorize sets the header that shows the token, if there is one.
+func (c *Config) authorize(h http.Header) {
+	if c.Token != "" {
+		h.Set("Authorization", "Bearer "+c.Token)
+	}
 }
 
 // checkTraffic checks what drivers do, and what is around them.

@@ -21,7 +21,7 @@ const (
 
 // putFences puts the load's fences into the server, where they stay.
 func putFences(ctx context.Context, c *Config) error {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: putAtOnce}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: putAtOnce}, Timeout: answerWait}
 	defer client.CloseIdleConnections()
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(putAtOnce)
@@ -53,9 +53,7 @@ func putFence(ctx context.Context, client *http.Client, c *Config, i int) error 
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	if c.Token != "" {
-		req.Header.Set("Authorization", "Bearer "+c.Token)
-	}
+	c.authorize(req.Header)
 	res, err := client.Do(req)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,9 +28,11 @@ type fans struct {
 
 func (r *run) follow(ctx context.Context) (*fans, error) {
 	f := &fans{age: newHistogram()}
+	header := http.Header{}
+	r.authorize(header)
 	for i := range r.Followers {
 		driver := r.id(i * r.Drivers / r.Followers)
-		conn, res, err := websocket.DefaultDialer.DialContext(ctx, "ws"+strings.TrimPrefix(r.URL, "http")+"/v1/live", nil)
+		conn, res, err := websocket.DefaultDialer.DialContext(ctx, "ws"+strings.TrimPrefix(r.URL, "http")+"/v1/live", header)
 		if err != nil {
 			f.finish()
 			return nil, fmt.Errorf("follow driver %s: %w", driver, err)

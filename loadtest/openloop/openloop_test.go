@@ -155,7 +155,7 @@ func load(t *testing.T, l *liar, change func(*Config)) *Report {
 	t.Cleanup(srv.Close)
 	c := countryPlan(t, JSON).Config
 	c.URL, c.Drivers, c.Batch, c.Connections = srv.URL, 200, 10, 4
-	c.Interval, c.Duration, c.Grace = 100*time.Millisecond, 900*time.Millisecond, 200*time.Millisecond
+	c.Interval, c.Duration = 100*time.Millisecond, 900*time.Millisecond
 	c.Tunnels, c.Duplicates, c.Disorder = 0.2, 0.2, 0.2
 	if change != nil {
 		change(&c)
@@ -176,6 +176,18 @@ func TestAccountIsComplete(t *testing.T) {
 	require.Contains(t, text.String(), "nothing missing, nothing invented")
 	r.Exceeds(99, time.Nanosecond)
 	require.Len(t, r.Problems, 1)
+	require.Positive(t, r.Rate)
+	last := r.Distribution[len(r.Distribution)-1]
+	require.EqualValues(t, 1, last.Quantile)
+	require.EqualValues(t, 9*20, last.Batches, "every batch that has pings")
+	require.InDelta(t, r.Latency["max"], last.MS, r.Latency["max"]/100)
+}
+
+// The rate is that of the pings that count: those due after the warm-up.
+func TestWarmupHasNoPlaceInTheRate(t *testing.T) {
+	r := load(t, &liar{}, func(c *Config) { c.Warmup, c.Tunnels, c.Duplicates, c.Disorder = 600*time.Millisecond, 0, 0, 0 })
+	require.InDelta(t, 200*9, r.Rate*r.Seconds, 1)
+	require.EqualValues(t, 200*15, r.Account.Sent.total())
 }
 
 func TestLiesAreFound(t *testing.T) {
@@ -190,6 +202,10 @@ func TestLiesAreFound(t *testing.T) {
 			drop(call, v, "accepted", -1)
 			drop(call, v, "implausible", 1)
 		}, "1 pings have the verdict implausible, and none should"},
+		"loses one, invents one elsewhere": {func(call int, v map[string]int64) {
+			drop(call, v, "accepted", -1)
+			drop(call-1, v, "accepted", 1)
+		}, "2 answers do not have the verdicts of what was sent"},
 		"counts another": {func(call int, v map[string]int64) { drop(call, v, "duplicate", -1) }, "the server counted"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -222,7 +238,9 @@ func TestAStallIsNotHidden(t *testing.T) {
 
 // What cannot be sent in time is not forgotten.
 func TestWhatIsNotSentIsAProblem(t *testing.T) {
-	r := load(t, &liar{stall: func(int) time.Duration { return 100 * time.Millisecond }}, func(c *Config) { c.Connections = 1 })
+	r := load(t, &liar{stall: func(int) time.Duration { return 100 * time.Millisecond }}, func(c *Config) {
+		c.Connections, c.Grace = 1, 200*time.Millisecond
+	})
 	require.Greater(t, r.Account.Unsent, int64(100))
 	require.Contains(t, strings.Join(r.Problems, "; "), "not sent in time")
 }
@@ -249,6 +267,7 @@ func TestConfigRefuses(t *testing.T) {
 		"connections": func(c *Config) { c.Connections = 0 },
 		"interval":    func(c *Config) { c.Interval = 0 },
 		"duration":    func(c *Config) { c.Duration = 0 },
+		"acknowledge": func(c *Config) { c.AckEvery = 2 },
 		"followers":   func(c *Config) { c.Followers = -1 },
 		"shares":      func(c *Config) { c.Tunnels = 1.1 },
 		"no routes":   func(c *Config) { c.Routes = nil },

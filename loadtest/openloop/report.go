@@ -20,17 +20,26 @@ type Report struct {
 	Seconds     float64  `json:"seconds"` // after the warm-up
 	Rate        float64  `json:"pings_per_second"`
 
-	Latency map[string]float64 `json:"latency_ms"` // of batches, by percentile
-	Account Account            `json:"account"`
-	Server  *Server            `json:"server,omitempty"`
-	Machine *Machine           `json:"machine,omitempty"`
-	Live    *Followed          `json:"followers,omitempty"`
+	Latency      map[string]float64 `json:"latency_ms"` // of batches, by percentile
+	Distribution []Quantile         `json:"latency_distribution"`
+	Account      Account            `json:"account"`
+	Server       *Server            `json:"server,omitempty"`
+	Machine      *Machine           `json:"machine,omitempty"`
+	Live         *Followed          `json:"followers,omitempty"`
 
 	Failures []string `json:"failures"` // the first few errors
 	Problems []string `json:"problems"` // what does not add up
 }
 
-// Server is what its process used after the warm-up.
+// Quantile is a step of the cumulative distribution: so many batches took at most so
+// long.
+type Quantile struct {
+	Quantile float64 `json:"quantile"` // of 1
+	Batches  int64   `json:"batches"`
+	MS       float64 `json:"ms"`
+}
+
+// Server is what its processes used after the warm-up.
 type Server struct {
 	CPUMicrosPerPing float64 `json:"cpu_us_per_ping"`
 	CPUs             float64 `json:"cpus"`
@@ -65,17 +74,21 @@ func (r *run) report(w *watch, live Followed) *Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.account.Unsent = int64(r.batches()) - r.done.Load()
-	seconds := min(r.Now().Sub(r.start)-r.Warmup, r.Duration).Seconds()
+	seconds := max(r.Now().Sub(r.start)-r.Warmup, 0).Seconds()
 	out := &Report{
 		Drivers: r.Drivers, Interval: r.Interval.String(), Protocol: r.Protocol, Batch: r.Batch, Connections: r.Connections,
-		Seconds: max(seconds, 0), Latency: map[string]float64{}, Account: r.account,
+		Seconds: seconds, Latency: map[string]float64{}, Account: r.account,
 		Failures: r.failures, Problems: r.account.check(),
 	}
 	for _, p := range percentiles {
 		out.Latency[percentileName(p)] = millis(r.latency.ValueAtPercentile(p))
 	}
-	if whole := (r.Now().Sub(r.start)).Seconds(); whole > 0 {
-		out.Rate = float64(r.pings.Load()) / whole
+	const steps = 5 // from each quantile to halfway between it and 1
+	for _, b := range r.latency.CumulativeDistributionWithTicks(steps) {
+		out.Distribution = append(out.Distribution, Quantile{b.Quantile / 100, b.Count, millis(b.ValueAt)})
+	}
+	if seconds > 0 {
+		out.Rate = float64(r.measured) / seconds
 	}
 	out.Server, out.Machine = w.server(r.Drivers, seconds), w.surroundings()
 	if r.Followers > 0 {

@@ -15,9 +15,12 @@ import (
 	"hyperlocal/ingest/pingpb"
 )
 
-// sender sends a batch and returns the verdicts on its pings, by their names.
+// sender sends batches over a connection of its own.
 type sender interface {
-	send(ctx context.Context, body []byte, pings int) (map[string]int64, error)
+	send(ctx context.Context, body []byte, pings int) error
+	// verdicts returns how many pings that were sent since it was last called have
+	// which verdict, once all of them have one.
+	verdicts() (map[string]int64, error)
 	close()
 }
 
@@ -32,9 +35,7 @@ func (p *plan) newSender(ctx context.Context) (sender, error) {
 	if p.Protocol == Gzip {
 		header.Set("Content-Encoding", "gzip")
 	}
-	if p.Token != "" {
-		header.Set("Authorization", "Bearer "+p.Token)
-	}
+	p.authorize(header)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost = 1, 1
 	return &poster{client: &http.Client{Transport: transport, Timeout: answerWait}, url: p.URL + "/v1/locations", header: header}, nil
@@ -48,26 +49,31 @@ type poster struct {
 	answer []byte
 }
 
-func (s *poster) send(ctx context.Context, body []byte, _ int) (map[string]int64, error) {
+// send returns when the answer is here.
+func (s *poster) send(ctx context.Context, body []byte, _ int) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	req.Header = s.header
 	res, err := s.client.Do(req)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer res.Body.Close()
 	buf := bytes.NewBuffer(s.answer[:0])
 	_, err = io.Copy(buf, io.LimitReader(res.Body, 1<<20))
 	s.answer = buf.Bytes()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("status %d: %.200s", res.StatusCode, s.answer)
+		return fmt.Errorf("status %d: %.200s", res.StatusCode, s.answer)
 	}
+	return nil
+}
+
+func (s *poster) verdicts() (map[string]int64, error) {
 	var a struct {
 		Verdicts map[string]int64 `json:"verdicts"`
 	}
@@ -79,40 +85,40 @@ func (s *poster) send(ctx context.Context, body []byte, _ int) (map[string]int64
 
 func (s *poster) close() { s.client.CloseIdleConnections() }
 
-// stream sends batches as frames of a WebSocket, and waits for the acknowledgement of
-// each.
+// stream sends batches as frames of a WebSocket, and asks for acknowledgements.
 type stream struct {
-	conn *websocket.Conn
-	typ  int
+	conn  *websocket.Conn
+	typ   int
+	pings int64 // sent since the last acknowledgement
 }
 
 func (p *plan) openStream(ctx context.Context) (sender, error) {
 	header := http.Header{}
-	if p.Token != "" {
-		header.Set("Authorization", "Bearer "+p.Token)
-	}
+	p.authorize(header)
 	url := "ws" + strings.TrimPrefix(p.URL, "http") + "/v1/stream?ack_every=10000&ack_after_ms=60000"
 	conn, res, err := websocket.DefaultDialer.DialContext(ctx, url, header)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", url, err)
 	}
 	_ = res.Body.Close() // it has none
-	s := &stream{conn, websocket.TextMessage}
+	s := &stream{conn: conn, typ: websocket.TextMessage}
 	if p.Protocol == StreamProtobuf {
 		s.typ = websocket.BinaryMessage
 	}
 	return s, nil
 }
 
-func (s *stream) send(_ context.Context, body []byte, pings int) (map[string]int64, error) {
-	if err := s.conn.WriteMessage(s.typ, body); err != nil {
-		return nil, err
-	}
+func (s *stream) send(_ context.Context, body []byte, pings int) error {
+	s.pings += int64(pings)
+	return s.conn.WriteMessage(s.typ, body)
+}
+
+func (s *stream) verdicts() (map[string]int64, error) {
 	if err := s.conn.WriteMessage(s.typ, nil); err != nil { // asks for the acknowledgement
 		return nil, err
 	}
 	verdicts := map[string]int64{}
-	for told := int64(0); told < int64(pings); {
+	for told := int64(0); told < s.pings; {
 		_ = s.conn.SetReadDeadline(time.Now().Add(answerWait)) // the read will say it
 		_, ack, err := s.conn.ReadMessage()
 		if err != nil {
@@ -131,6 +137,7 @@ func (s *stream) send(_ context.Context, body []byte, pings int) (map[string]int
 			break // it acknowledges nothing: the account will show that
 		}
 	}
+	s.pings = 0
 	return verdicts, nil
 }
 

@@ -7,10 +7,10 @@ import (
 	"hyperlocal/internal/procstat"
 )
 
-// watch samples the server's process, and the machine about it, once a second after
+// watch samples the server's processes, and the machine about it, once a second after
 // the warm-up.
 type watch struct {
-	pid     int // 0: none
+	pids    []int
 	samples int
 
 	began, ended      time.Duration // CPU time at the first and the last sample
@@ -21,27 +21,29 @@ type watch struct {
 	worstSteal    float64
 }
 
-func newWatch(pid int) (*watch, error) {
-	if pid != 0 {
-		if _, err := procstat.CPU(pid); err != nil {
-			return nil, fmt.Errorf("the server's process: %w", err)
-		}
+func newWatch(pids []int) (*watch, error) {
+	if _, err := procstat.CPU(pids...); err != nil {
+		return nil, fmt.Errorf("the server's process: %w", err)
 	}
-	return &watch{pid: pid}, nil
+	return &watch{pids: pids}, nil
 }
 
 func (w *watch) sample(pings int64) {
 	if now, err := procstat.Now(); err == nil { // no machine in the report otherwise
 		w.machine(now)
 	}
-	if w.pid == 0 {
+	if len(w.pids) == 0 {
 		return
 	}
-	cpu, err := procstat.CPU(w.pid)
+	cpu, err := procstat.CPU(w.pids...)
 	if err != nil {
 		return // it is gone; the requests tell
 	}
-	rss, _ := procstat.Resident(w.pid) // as above
+	rss := int64(0)
+	for _, pid := range w.pids {
+		n, _ := procstat.Resident(pid) // as above
+		rss += n
+	}
 	if w.samples == 0 {
 		w.began, w.pings, w.rss = cpu, pings, rss
 	}

@@ -11,10 +11,10 @@ import (
 )
 
 func TestWatch(t *testing.T) {
-	_, err := newWatch(1 << 30)
+	_, err := newWatch([]int{os.Getpid(), 1 << 30})
 	require.ErrorContains(t, err, "the server's process")
 
-	w, err := newWatch(os.Getpid())
+	w, err := newWatch([]int{os.Getpid()})
 	require.NoError(t, err)
 	require.Nil(t, w.server(10, 1), "nothing was seen")
 	require.Nil(t, w.surroundings())
@@ -24,6 +24,11 @@ func TestWatch(t *testing.T) {
 	require.Positive(t, s.RSSBegin)
 	require.InDelta(t, float64(s.RSSPeak)/10, s.BytesPerDriver, 1)
 	require.EqualValues(t, 200, w.last-w.pings)
+	both, err := newWatch([]int{os.Getpid(), os.Getpid()})
+	require.NoError(t, err)
+	both.sample(100)
+	both.sample(200)
+	require.Greater(t, both.server(10, 1).RSSPeak, s.RSSPeak*3/2, "the memory of both")
 
 	// The seconds that the host took are told as a share, and the worst apart.
 	w = &watch{}
