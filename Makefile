@@ -62,14 +62,13 @@ vuln: ## look for known vulnerabilities in what the binary calls (asks the Go vu
 .PHONY: bench
 bench: build ## measure: Go benchmarks, then the server process as a whole
 	./scripts/services.sh run \
-		go test -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -benchmem $(PKG)
+		go test -run '^$$' -bench '$(BENCH)' -skip '^BenchmarkFlush$$' -benchtime $(BENCHTIME) -benchmem $(PKG)
 	./scripts/bench.sh
 
 .PHONY: bench-flush
 bench-flush: ## measure writing a million drivers' rows of a second, and pings while the database is gone
 	./scripts/services.sh run \
-		go test -run '^$$' -bench '^(BenchmarkWriteTracks|BenchmarkRecordDuringOutage|BenchmarkTrackBytes)$$' -benchtime 1x -count 3 \
-		./persist/sqlite ./persist/cassandra ./geo
+		go test -run '^$$' -bench '^(BenchmarkFlush|BenchmarkTrackBytes)$$' -benchtime 1x ./geo
 
 .PHONY: bench-sustained
 bench-sustained: build ## load the server with a country's fleet for a minute (DRIVERS, DURATION, PROTOCOL)

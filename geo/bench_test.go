@@ -91,3 +91,25 @@ func BenchmarkNearby(b *testing.B) {
 		require.NoError(b, err)
 	}
 }
+
+// BenchmarkTrackBytes reports what a row's track takes for each fix, at a fix
+// every 3 s.
+func BenchmarkTrackBytes(b *testing.B) {
+	var packed int
+	for range b.N {
+		bed := newBed(b)
+		s := &store{}
+		for i := range 10 {
+			f := at("d", 77.5+float64(i)*0.0003, base+int64(i)*3000+int64(i*i*7%40))
+			f.SpeedMPS = 9 + float32(i%4)*0.37
+			bed.clock.advance(3 * time.Second)
+			record(b, bed.Fleet, "a", f)
+		}
+		require.NoError(b, NewFlusher(bed.Fleet, s, FlushOptions{}).FlushAll(b.Context(), true))
+		packed = 0
+		for _, r := range s.rows {
+			packed += len(r.Path) + len(r.Times) + len(r.Speeds)
+		}
+	}
+	b.ReportMetric(float64(packed)/10, "bytes/fix")
+}

@@ -71,7 +71,7 @@ type Flusher struct {
 
 // How the flusher works.
 const (
-	rowsPerWrite   = 2000 // some 1 MB
+	rowsPerWrite   = 4000 // some 2 MB
 	sealedPerRead  = 256
 	zonesAtOnce    = 4
 	turnsPerPeriod = 60 // Run looks so many times per period for zones whose turn it is

@@ -33,6 +33,12 @@ func (c *clock) now() time.Time {
 	return time.UnixMilli(c.ms)
 }
 
+func (c *clock) set(now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ms = now.UnixMilli()
+}
+
 func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

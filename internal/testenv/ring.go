@@ -29,7 +29,7 @@ type RingNode struct {
 
 	script string
 	args   []string
-	more   string // file of settings
+	env    []string
 	log    string // file
 	read   int64  // so much of it is of earlier runs
 	cmd    *exec.Cmd
@@ -52,6 +52,18 @@ func OwnRing(t testing.TB, nodes int) *Ring {
 // OwnRingWith is OwnRing with further settings, as lines of cassandra.yaml.
 func OwnRingWith(t testing.TB, nodes int, yaml string) *Ring {
 	t.Helper()
+	return ownRing(t, nodes, yaml, ringHeap)
+}
+
+// OwnNode starts a node to be measured: compiled as well as Java can, once it is
+// warm, and with the heap of a small server. It ends with the test.
+func OwnNode(t testing.TB) *RingNode {
+	t.Helper()
+	return ownRing(t, 1, "", "1G", "JAVA_MORE=-XX:TieredStopAtLevel=4").Nodes[0]
+}
+
+func ownRing(t testing.TB, nodes int, yaml, heap string, env ...string) *Ring {
+	t.Helper()
 	lib, java := need(t, "HYPERLOCAL_TEST_CASSANDRA_LIB"), need(t, "HYPERLOCAL_TEST_JAVA")
 	oneAtATime(t)
 	r := &Ring{}
@@ -67,14 +79,14 @@ func OwnRingWith(t testing.TB, nodes int, yaml string) *Ring {
 	}
 	for i := range nodes {
 		n := &RingNode{
-			more:    more,
+			env:     append([]string{"MORE_YAML=" + more}, env...),
 			Address: fmt.Sprintf("%s:%d", loopback(i), native),
 			script:  filepath.Join(sourceDir(), "..", "..", "scripts", "cassandra", "start.sh"),
 			log:     filepath.Join(dir, strconv.Itoa(i)+".log"),
 		}
 		n.args = []string{
 			lib, filepath.Join(dir, strconv.Itoa(i)), loopback(i), strconv.Itoa(native), strconv.Itoa(storage),
-			strconv.Itoa(freeAddr(t).Port), ringHeap, strings.Join(seeds, ","),
+			strconv.Itoa(freeAddr(t).Port), heap, strings.Join(seeds, ","),
 		}
 		n.run(t, java)
 		t.Cleanup(n.Kill)
@@ -145,6 +157,7 @@ func (r *Ring) await(t testing.TB, n *RingNode) {
 			}
 		}
 		if missing == "" {
+			waitFor(t, n.Address) // it says so a moment before it does
 			return
 		}
 		if time.Now().After(deadline) {
@@ -165,7 +178,7 @@ func (n *RingNode) run(t testing.TB, java string) {
 		n.read = info.Size()
 	}
 	n.cmd = exec.Command(n.script, n.args...)
-	n.cmd.Env = append(os.Environ(), "JAVA="+java, "MORE_YAML="+n.more)
+	n.cmd.Env = append(append(os.Environ(), "JAVA="+java), n.env...)
 	n.cmd.Stdout, n.cmd.Stderr = log, log
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -180,6 +193,9 @@ func (n *RingNode) output() string {
 	}
 	return string(data[n.read:])
 }
+
+// PID is the node's process, which is Java itself.
+func (n *RingNode) PID() int { return n.cmd.Process.Pid }
 
 // Kill is what a crash does: SIGKILL.
 func (n *RingNode) Kill() {

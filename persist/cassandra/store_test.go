@@ -89,7 +89,3 @@ func openStore(t testing.TB, url string) *Store {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	return s
 }
-
-func BenchmarkWriteTracks(b *testing.B) {
-	storetest.BenchmarkWriteTracks(b, openStore(b, shared(b)))
-}

@@ -7,8 +7,9 @@
 # by default the node is alone. A seed does not wait for others' data when it
 # starts, so a new ring whose nodes are all seeds may be started at once.
 # The process becomes Java itself (exec), so the caller's pid is the node's.
-# JAVA names the Java 17 to use, when it is not the one on the PATH, and MORE_YAML a
-# file with further settings.
+# JAVA names the Java 17 to use, when it is not the one on the PATH, MORE_YAML a
+# file with further settings, and JAVA_MORE an argument that counts more than those
+# of jvm.options.
 set -euo pipefail
 
 if [ $# -ne 7 ] && [ $# -ne 8 ]; then
@@ -42,7 +43,7 @@ fi
 # memory that is never used again.
 export MALLOC_ARENA_MAX=2
 cd "$node"
-exec "${unlocked[@]}" "${JAVA:-java}" "@$here/jvm.options" "-Xms$heap" "-Xmx$heap" \
+exec "${unlocked[@]}" "${JAVA:-java}" "@$here/jvm.options" ${JAVA_MORE:+"$JAVA_MORE"} "-Xms$heap" "-Xmx$heap" \
 	"-Dlogback.configurationFile=file://$here/logback.xml" \
 	"-Dcassandra.config=file://$node/cassandra.yaml" \
 	"-Dcassandra.storagedir=$node" \
