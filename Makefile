@@ -15,6 +15,9 @@ FUZZTIME     ?= 30s
 # How long each benchmark runs, and which ones.
 BENCH        ?= .
 BENCHTIME    ?= 1s
+# Flags of bench-ping and bench-outage: less of it, for a quick look; -h lists them.
+# With STRICT=1 in the environment a bar that is missed is a failure.
+BARS         ?=
 # Flags of bench-engine: fewer lines, smaller sizes; -h lists them.
 ENGINEBENCH  ?=
 
@@ -24,7 +27,7 @@ TOOL := go tool -modfile=tools/go.mod
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## build, and start the server with the demo city on the memory engine and SQLite
@@ -60,15 +63,26 @@ vuln: ## look for known vulnerabilities in what the binary calls (asks the Go vu
 	$(TOOL) govulncheck ./...
 
 .PHONY: bench
-bench: build ## measure: Go benchmarks, then the server process as a whole
+bench: build ## measure: Go benchmarks, then all of bench-ping
 	./scripts/services.sh run \
 		go test -run '^$$' -bench '$(BENCH)' -skip '^BenchmarkFlush$$' -benchtime $(BENCHTIME) -benchmem $(PKG)
-	./scripts/bench.sh
+	$(MAKE) bench-ping
+
+.PHONY: bench-ping
+bench-ping: build ## hold a ping's cost, with a million drivers, against what is promised (BARS='-rounds 1 -only json'; half an hour)
+	go build -o bin/bars ./loadtest/bars
+	./bin/bars ping $(BARS)
 
 .PHONY: bench-flush
-bench-flush: ## measure writing a million drivers' rows of a second, and pings while the database is gone
+bench-flush: ## hold writing a million drivers' rows of a second against what is promised, then all of bench-outage
 	./scripts/services.sh run \
 		go test -run '^$$' -bench '^(BenchmarkFlush|BenchmarkTrackBytes)$$' -benchtime 1x ./geo
+	$(MAKE) bench-outage
+
+.PHONY: bench-outage
+bench-outage: build ## hold latencies while the database is slow, gone and back against those before (BARS='-rounds 1 -only sqlite'; half an hour)
+	go build -o bin/bars ./loadtest/bars
+	./scripts/services.sh run ./bin/bars outage $(BARS)
 
 .PHONY: bench-sustained
 bench-sustained: build ## load the server with a country's fleet for a minute (DRIVERS, DURATION, PROTOCOL)

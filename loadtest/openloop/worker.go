@@ -13,6 +13,7 @@ type worker struct {
 	number, workers int
 	sender          sender
 	unanswered      []parcel // sent since verdicts were asked for
+	askAt           int      // how many those are when verdicts are asked for
 }
 
 // parcel is a batch that was sent.
@@ -25,6 +26,7 @@ type parcel struct {
 // work sends what is the worker's, until ctx ends or it is too late.
 func (w *worker) work(ctx context.Context) {
 	b := newBody(w.plan)
+	w.askAt = 1 + w.number%w.AckEvery // then in turn: not all at once
 	giveUp := w.start.Add(w.Warmup + w.Duration + w.Grace)
 	for round := range w.rounds {
 		for group := w.number; group < w.groups; group += w.workers {
@@ -40,7 +42,7 @@ func (w *worker) work(ctx context.Context) {
 			}
 			w.unanswered = append(w.unanswered, parcel{batch, due, b.kinds})
 			err := w.sender.send(ctx, text, b.pings)
-			if (err != nil || len(w.unanswered) == w.AckEvery) && !w.settle(ctx, err) {
+			if (err != nil || len(w.unanswered) == w.askAt) && !w.settle(ctx, err) {
 				return
 			}
 		}
@@ -61,7 +63,7 @@ func (w *worker) settle(ctx context.Context, failed error) (ok bool) {
 		return false
 	}
 	w.took(w.unanswered, verdicts, failed)
-	w.unanswered = w.unanswered[:0]
+	w.unanswered, w.askAt = w.unanswered[:0], w.AckEvery
 	if failed == nil || !w.Protocol.stream() { // a stream does not come back by itself
 		return true
 	}
