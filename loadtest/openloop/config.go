@@ -21,10 +21,12 @@ const (
 	Protobuf       Protocol = "protobuf"
 	StreamJSON     Protocol = "ws-json"
 	StreamProtobuf Protocol = "ws-protobuf"
+	OwnTracks      Protocol = "owntracks" // as other makers' apps do
+	OsmAnd         Protocol = "osmand"
 )
 
 // Protocols are all of them.
-var Protocols = []Protocol{JSON, NDJSON, Gzip, Protobuf, StreamJSON, StreamProtobuf}
+var Protocols = []Protocol{JSON, NDJSON, Gzip, Protobuf, StreamJSON, StreamProtobuf, OwnTracks, OsmAnd}
 
 func (p Protocol) stream() bool { return p == StreamJSON || p == StreamProtobuf }
 

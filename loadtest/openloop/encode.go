@@ -32,6 +32,10 @@ func (b *body) fill(batch int) []byte {
 		case array:
 			b.text = append(b.text, "[,"[min(b.pings, 1)])
 			b.text = b.appendJSON(&f)
+		case protocol == OwnTracks:
+			b.text = b.appendOwnTracks(&f)
+		case protocol == OsmAnd:
+			b.text = b.appendOsmAnd(&f)
 		default:
 			b.text = append(b.appendJSON(&f), '\n')
 		}

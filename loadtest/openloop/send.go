@@ -28,17 +28,28 @@ type sender interface {
 const answerWait = 30 * time.Second
 
 func (p *plan) newSender(ctx context.Context) (sender, error) {
-	if p.Protocol.stream() {
+	switch p.Protocol {
+	case StreamJSON, StreamProtobuf:
 		return p.openStream(ctx)
+	case OwnTracks:
+		header := http.Header{"Content-Type": {"application/json"}}
+		return &phone{poster: p.newPoster("/v1/owntracks", header), ownTracks: true, told: map[string]int64{}}, nil
+	case OsmAnd:
+		return &phone{poster: p.newPoster("/v1/osmand", http.Header{}), told: map[string]int64{}}, nil
 	}
 	header := http.Header{"Content-Type": {p.Protocol.contentType()}, "Accept": {"application/json"}}
 	if p.Protocol == Gzip {
 		header.Set("Content-Encoding", "gzip")
 	}
+	return p.newPoster("/v1/locations", header), nil
+}
+
+// newPoster has a connection of its own.
+func (p *plan) newPoster(path string, header http.Header) *poster {
 	p.authorize(header)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxConnsPerHost, transport.MaxIdleConnsPerHost = 1, 1
-	return &poster{client: &http.Client{Transport: transport, Timeout: answerWait}, url: p.URL + "/v1/locations", header: header}, nil
+	return &poster{client: &http.Client{Transport: transport, Timeout: answerWait}, url: p.URL + path, header: header}
 }
 
 // poster sends batches over HTTP, one after the other.
@@ -51,26 +62,32 @@ type poster struct {
 
 // send returns when the answer is here.
 func (s *poster) send(ctx context.Context, body []byte, _ int) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url, bytes.NewReader(body))
+	_, err := s.post(ctx, s.url, body)
+	return err
+}
+
+// post returns the answer's header; its body is in s.answer.
+func (s *poster) post(ctx context.Context, url string, body []byte) (http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	req.Header = s.header
 	res, err := s.client.Do(req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer res.Body.Close()
 	buf := bytes.NewBuffer(s.answer[:0])
 	_, err = io.Copy(buf, io.LimitReader(res.Body, 1<<20))
 	s.answer = buf.Bytes()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("status %d: %.200s", res.StatusCode, s.answer)
+		return nil, fmt.Errorf("status %d: %.200s", res.StatusCode, s.answer)
 	}
-	return nil
+	return res.Header, nil
 }
 
 func (s *poster) verdicts() (map[string]int64, error) {
