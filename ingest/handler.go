@@ -124,7 +124,9 @@ func (h *Handler) Locations(c echo.Context) error {
 // what became of them.
 func (h *Handler) take(c echo.Context, w *work) error {
 	now := h.opt.Now()
-	if err := h.limits.token(c.Request(), len(w.pings), now); err != nil {
+	if err := h.limits.sender(c.Request()).take(len(w.pings), now); err != nil {
+		h.limits.refused.Add(1)
+		h.counts[geo.Limited].Add(int64(len(w.pings)))
 		return err
 	}
 	if wait := h.limits.driver(w.pings, now); wait > 0 {

@@ -3,10 +3,10 @@ package ingest
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"sync/atomic"
 	"time"
 
+	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/semaphore"
 
 	"hyperlocal/geo"
@@ -18,44 +18,53 @@ import (
 // The burst is what may come at once, such as what a phone has kept in a tunnel. A
 // rate of 0 is no limit.
 type Limits struct {
-	DriverRate  float64 // pings a second of one driver
-	DriverBurst int
-	TokenRate   float64 // pings a second with one token; see tokenOf
-	TokenBurst  int
-	BusyBytes   int64 // of bodies that are taken in at a time; default 256 MiB
+	DriverRate   float64 // pings a second of one driver
+	DriverBurst  int
+	TokenRate    float64 // pings a second with one token; see tokenOf
+	TokenBurst   int
+	AddressRate  float64 // pings a second without a token from one address; see network
+	AddressBurst int
+	// AddressOf is where a request comes from. Default: the other end of its
+	// connection.
+	AddressOf func(*http.Request) string
+	BusyBytes int64 // of bodies that are taken in at a time; default 256 MiB
 }
 
-const (
-	// Sets of three: room for 200,000 drivers and 3,000 tokens that have spent some
-	// of what they may, in 4 MiB and 64 KiB.
-	driverBits, tokenBits = 16, 10
-	// maxPause is how long a stream that is too fast is not read, at most.
-	maxPause = 5 * time.Second
-)
+// Sets of three: room for 200,000 drivers, 3,000 tokens and 12,000 addresses that have
+// spent some of what they may, in 4 MiB, 64 KiB and 256 KiB.
+const driverBits, tokenBits, addressBits = 16, 10, 12
 
 var (
-	errToken = problem.New(http.StatusTooManyRequests, "too-many-pings", "Too many pings are sent with this token")
-	errPace  = problem.New(http.StatusTooManyRequests, "too-many-pings", "The driver sends too many pings")
-	errBusy  = problem.New(http.StatusTooManyRequests, "busy", "More pings are being taken in than there is room for").RetryAfter(time.Second)
+	errToken   = problem.New(http.StatusTooManyRequests, "too-many-pings", "Too many pings are sent with this token")
+	errAddress = problem.New(http.StatusTooManyRequests, "too-many-pings", "Too many pings are sent from this address without a token")
+	errPace    = problem.New(http.StatusTooManyRequests, "too-many-pings", "The driver sends too many pings")
+	errBusy    = problem.New(http.StatusTooManyRequests, "busy", "More pings are being taken in than there is room for").RetryAfter(time.Second)
 )
 
 // limits keeps what a Handler was told of Limits. Its memory does not grow.
 type limits struct {
-	drivers, tokens *gcra.Table // nil: no limit
-	room            *semaphore.Weighted
-	refused         atomic.Int64 // requests
+	drivers           *gcra.Table // nil: no limit
+	tokens, addresses *quota
+	addressOf         func(*http.Request) string
+	room              *semaphore.Weighted
+	refused           atomic.Int64 // requests
 }
 
 func newLimits(l Limits) *limits {
 	if l.BusyBytes <= 0 {
 		l.BusyBytes = 256 << 20
 	}
-	out := &limits{room: semaphore.NewWeighted(l.BusyBytes)}
+	if l.AddressOf == nil {
+		l.AddressOf = echo.ExtractIPDirect()
+	}
+	out := &limits{
+		tokens:    newQuota(l.TokenRate, l.TokenBurst, tokenBits, errToken),
+		addresses: newQuota(l.AddressRate, l.AddressBurst, addressBits, errAddress),
+		addressOf: l.AddressOf,
+		room:      semaphore.NewWeighted(l.BusyBytes),
+	}
 	if l.DriverRate > 0 {
 		out.drivers = gcra.New(l.DriverRate, max(l.DriverBurst, 1), driverBits)
-	}
-	if l.TokenRate > 0 {
-		out.tokens = gcra.New(l.TokenRate, max(l.TokenBurst, 1), tokenBits)
 	}
 	return out
 }
@@ -73,35 +82,6 @@ func (l *limits) enter(r *http.Request, max int64) (leave func(), err error) {
 	return func() { l.room.Release(size) }, nil
 }
 
-// tokenOf returns what a request identifies its sender by: a bearer token, or an API
-// key. Requests without one have no limit of their own.
-func tokenOf(r *http.Request) string {
-	if key := r.Header.Get("X-API-Key"); key != "" {
-		return key
-	}
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
-}
-
-// token takes a request's pings from what its token may send.
-func (l *limits) token(r *http.Request, pings int, now time.Time) error {
-	if l.tokens == nil {
-		return nil
-	}
-	token := tokenOf(r)
-	if token == "" {
-		return nil
-	}
-	if wait := l.tokens.Take(token, pings, now); wait > 0 {
-		l.refused.Add(1)
-		return errToken.RetryAfter(wait)
-	}
-	return nil
-}
-
 // driver takes pings from what their drivers may send. Those that are too many are
 // faults then. If all are, it returns how long to wait for room for one.
 func (l *limits) driver(pings []Ping, now time.Time) (wait time.Duration) {
@@ -116,7 +96,7 @@ func (l *limits) driver(pings []Ping, now time.Time) (wait time.Duration) {
 			continue
 		}
 		if w := l.drivers.Take(p.Fix.DriverID, 1, now); w > 0 {
-			p.OK, p.Fault = false, tooFast(w)
+			p.OK, p.Fault = false, tooFast("driver_id", w)
 			if limited++; wait == 0 || w < wait {
 				wait = w
 			}
@@ -134,24 +114,9 @@ func (l *limits) warm(pings []Ping) {
 	}
 }
 
-func tooFast(wait time.Duration) geo.Outcome {
+func tooFast(field string, wait time.Duration) geo.Outcome {
 	return geo.Outcome{
-		Verdict: geo.Limited, Field: "driver_id",
+		Verdict: geo.Limited, Field: field,
 		Detail: fmt.Sprintf("sends too many pings; come back in %d s", int64((wait+time.Second-1)/time.Second)),
 	}
-}
-
-// owe takes pings from what their drivers may send, and returns how long their stream
-// is not to be read.
-func (l *limits) owe(pings []Ping, now time.Time) (wait time.Duration) {
-	if l.drivers == nil {
-		return 0
-	}
-	l.warm(pings)
-	for i := range pings {
-		if p := &pings[i]; p.OK {
-			wait = max(wait, l.drivers.Owe(p.Fix.DriverID, 1, now, maxPause))
-		}
-	}
-	return wait
 }

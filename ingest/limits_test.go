@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -83,17 +82,50 @@ func TestTokenLimit(t *testing.T) {
 	for _, header := range [][]string{{"Authorization", "Bearer one"}, {"X-API-Key", "two"}} {
 		_, refused, _ := postWith(h, "["+pingsOf("a", 3)+"]", header...)
 		require.Nil(t, refused)
-		_, refused, after := postWith(h, pingsOf("a", 2), header...)
+		_, refused, after := postWith(h, "["+pingsOf("a", 2)+"]", header...)
 		require.Equal(t, http.StatusTooManyRequests, refused.Status)
 		require.Equal(t, "1", after)
 	}
 	require.EqualValues(t, 2, h.Refused())
-	for _, header := range [][]string{nil, {"Authorization", "Basic eDp5"}, {"Authorization", "bearer  three "}} {
+	require.EqualValues(t, 4, h.Counts()[geo.Limited], "pings, too, are counted")
+	_, refused, _ := postWith(h, "["+pingsOf("a", 4)+"]", "X-API-Key", "three")
+	require.Equal(t, http.StatusRequestEntityTooLarge, refused.Status, "more than there is ever room for")
+	for _, header := range [][]string{nil, {"Authorization", "Basic eDp5"}, {"Authorization", "bearer  four "}} {
 		_, refused, _ := postWith(h, "["+pingsOf("a", 3)+"]", header...)
 		require.Nil(t, refused)
 	}
-	_, refused, _ := postWith(h, pingsOf("a", 1), "Authorization", "Bearer three")
+	_, refused, _ = postWith(h, pingsOf("a", 1), "Authorization", "Bearer four")
 	require.NotNil(t, refused, "the same token however it is written")
+}
+
+// Who shows no token shares a limit with all others of the address.
+func TestAddressLimit(t *testing.T) {
+	at, address := now, "192.0.2.1"
+	h := limitedHandler(Limits{
+		TokenRate: 1, TokenBurst: 3, AddressRate: 1, AddressBurst: 3,
+		AddressOf: func(*http.Request) string { return address },
+	}, &at)
+	status := func(pings int, header ...string) int {
+		_, refused, _ := postWith(h, "["+pingsOf("a", pings)+"]", header...)
+		if refused == nil {
+			return http.StatusOK
+		}
+		return refused.Status
+	}
+	require.Equal(t, http.StatusOK, status(3))
+	require.Equal(t, http.StatusTooManyRequests, status(1))
+	require.Equal(t, http.StatusOK, status(3, "X-API-Key", "one"), "a token has its own")
+	require.Equal(t, http.StatusTooManyRequests, status(1, "X-API-Key", "one"))
+	address = "2001:db8:1:2::3"
+	require.Equal(t, http.StatusOK, status(3))
+	address = "2001:db8:1:2:ffff::4%eth0"
+	require.Equal(t, http.StatusTooManyRequests, status(1), "a subscriber has many addresses of IPv6")
+	address = "2001:db8:1:3::3"
+	require.Equal(t, http.StatusOK, status(3))
+	address = "::ffff:192.0.2.2"
+	require.Equal(t, http.StatusOK, status(3))
+	address = "::ffff:192.0.2.3"
+	require.Equal(t, http.StatusOK, status(3), "these are of IPv4")
 }
 
 // What is being taken in has a bound, and what is over it is refused at once.
@@ -121,28 +153,6 @@ func TestBusyLimit(t *testing.T) {
 	require.Equal(t, http.StatusBadRequest, refused.Status, "now it is read")
 }
 
-// A stream that is too fast is not read for some time; nothing of it is dropped.
-func TestStreamIsSlowed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := NewStreams(New(discarding{}, Options{Limits: Limits{DriverRate: 10, DriverBurst: 10}}), StreamOptions{Logger: quiet})
-		defer s.Close()
-		p := dial(t, s, "")
-		began := time.Now()
-		for range 3 {
-			p.text("[" + pingsOf("a", 10) + "]")
-		}
-		p.text("")
-		a := <-p.acks
-		require.Equal(t, map[string]int{"accepted": 30}, a.Verdicts)
-		require.InDelta(t, 2, time.Since(began).Seconds(), 0.2, "20 more than the burst at 10 a second")
-
-		p.text("[" + pingsOf("a", 500) + "]")
-		began = time.Now()
-		s.Close()
-		require.Less(t, time.Since(began), 2*time.Second, "the end does not wait for it")
-	})
-}
-
 // However many senders there are, limits take what they take.
 func TestLimitsTakeNoMoreMemory(t *testing.T) {
 	at := now
@@ -156,7 +166,7 @@ func TestLimitsTakeNoMoreMemory(t *testing.T) {
 	before := heap()
 	for i := range 200_000 {
 		h.limits.driver([]Ping{{OK: true, Fix: geo.Fix{DriverID: fmt.Sprint("d", i)}}}, at)
-		h.limits.tokens.Take(fmt.Sprint("t", i), 1, at)
+		_ = h.limits.tokens.table.Take(fmt.Sprint("t", i), 1, at)
 	}
 	require.Less(t, heap(), before+1<<20)
 }

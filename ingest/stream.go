@@ -29,6 +29,7 @@ type stream struct {
 	wire    wire
 	conn    *websocket.Conn
 	buffer  *bufio.Reader // conn's
+	sender  sender
 
 	ackEvery uint64
 	ackAfter time.Duration
@@ -112,9 +113,9 @@ func (st *stream) batch(typ int, r io.Reader) error {
 		}
 	}
 	if len(w.pings) > 0 {
-		st.streams.collector.join(st, w.pings)
-		st.received += uint64(len(w.pings))
-		st.wire.pause(h.limits.owe(w.pings, h.opt.Now()))
+		if err := st.hand(w.pings); err != nil {
+			return err
+		}
 	}
 	if broken != nil {
 		return broken

@@ -54,7 +54,7 @@ func (w pipeWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 }
 
 // open opens a stream. query is "?" and parameters, or nothing.
-func open(t require.TestingT, s *Streams, query string) *phone {
+func open(t require.TestingT, s *Streams, query string, header http.Header) *phone {
 	server, client := net.Pipe()
 	e := echo.New()
 	e.GET("/v1/stream", s.Serve)
@@ -65,7 +65,7 @@ func open(t require.TestingT, s *Streams, query string) *phone {
 		}
 	}()
 	dialer := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) { return client, nil }}
-	conn, _, err := dialer.Dial("ws://server/v1/stream"+query, nil)
+	conn, _, err := dialer.Dial("ws://server/v1/stream"+query, header)
 	require.NoError(t, err)
 	p := &phone{t: t, conn: conn, acks: make(chan answer, 10_000), done: make(chan struct{})}
 	conn.SetPingHandler(func(string) error {
@@ -78,8 +78,10 @@ func open(t require.TestingT, s *Streams, query string) *phone {
 }
 
 // dial opens a stream and listens.
-func dial(t require.TestingT, s *Streams, query string) *phone {
-	p := open(t, s, query)
+func dial(t require.TestingT, s *Streams, query string) *phone { return dialWith(t, s, query, nil) }
+
+func dialWith(t require.TestingT, s *Streams, query string, header http.Header) *phone {
+	p := open(t, s, query, header)
 	go p.listen()
 	return p
 }
@@ -409,7 +411,7 @@ func TestStreamEnds(t *testing.T) {
 	t.Run("the client does not read", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newStreams(t, &oddRecorder{}, StreamOptions{WriteTimeout: 5 * time.Second})
-			deaf := open(t, s, "")
+			deaf := open(t, s, "", nil)
 			deaf.text("")
 			time.Sleep(4 * time.Second)
 			require.Equal(t, 1, s.Open())

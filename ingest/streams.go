@@ -91,7 +91,7 @@ func (s *Streams) Serve(c echo.Context) error {
 	if err := s.reserve(); err != nil {
 		return err
 	}
-	st := &stream{streams: s, ackEvery: every, ackAfter: after, fate: closeNormal}
+	st := &stream{streams: s, ackEvery: every, ackAfter: after, fate: closeNormal, sender: s.handler.limits.sender(c.Request())}
 	st.settled.L = &st.mu
 	st.wire.idle = st.idle
 	hijack := &hijacker{ResponseWriter: c.Response(), conn: &st.wire}

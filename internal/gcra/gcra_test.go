@@ -22,16 +22,31 @@ func TestTake(t *testing.T) {
 	require.Equal(t, 100*time.Millisecond, l.Take("a", 6, start.Add(time.Hour)), "more than there ever is")
 	require.Zero(t, l.Take("a", 5, start.Add(time.Hour)))
 	require.Zero(t, l.Take("a", 0, start.Add(time.Hour)))
-	require.Equal(t, 500*time.Millisecond, l.Take("a", 5, start.Add(time.Minute)), "a clock that went back gives nothing back")
+	require.Equal(t, 1500*time.Millisecond, l.Take("a", 5, start.Add(time.Minute)), "a clock that went back gives nothing back")
 }
 
 func TestOwe(t *testing.T) {
 	l := New(10, 5, 4)
-	require.Zero(t, l.Owe("a", 5, start, time.Second))
-	require.Equal(t, 300*time.Millisecond, l.Owe("a", 3, start, time.Second))
-	require.Equal(t, time.Second, l.Owe("a", 100, start, time.Second))
-	require.Equal(t, 100*time.Millisecond, l.Take("a", 1, start.Add(time.Second)))
-	require.Zero(t, l.Take("a", 1, start.Add(1100*time.Millisecond)))
+	owe := func(key string, n int, at time.Time, taken int, wait time.Duration) {
+		t.Helper()
+		gotTaken, gotWait := l.Owe(key, n, at)
+		require.Equal(t, taken, gotTaken)
+		require.Equal(t, wait, gotWait)
+	}
+	owe("a", 5, start, 5, 0)
+	owe("a", 3, start, 3, 300*time.Millisecond)
+	owe("a", 100, start, 7, time.Second)
+	owe("a", 1, start, 0, time.Second)
+	require.Equal(t, 1100*time.Millisecond, l.Take("a", 1, start), "what is owed is not forgotten")
+	owe("a", 2, start.Add(100*time.Millisecond), 1, time.Second)
+	require.Equal(t, 100*time.Millisecond, l.Take("a", 1, start.Add(1100*time.Millisecond)))
+	require.Zero(t, l.Take("a", 1, start.Add(1200*time.Millisecond)))
+	owe("a", 0, start.Add(time.Hour), 0, 0)
+
+	l = New(0.1, 1, 4)
+	owe("slow", 3, start, 2, 10*time.Second)
+	owe("slow", 1, start.Add(9*time.Second), 0, time.Second)
+	owe("slow", 1, start.Add(10*time.Second), 1, 10*time.Second)
 }
 
 // As long as there is room, every key is limited as by a bucket of its own that
