@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -58,7 +59,7 @@ func New(fleet Recorder, opt Options) *Handler {
 		opt.Now = time.Now
 	}
 	h := &Handler{fleet: fleet, opt: opt, limits: newLimits(opt.Limits)}
-	h.work.New = func() any { return new(work) }
+	h.work.New = func() any { return &work{room: room{limits: h.limits}} }
 	return h
 }
 
@@ -88,13 +89,14 @@ func (h *Handler) Refused() int64 { return h.limits.refused.Load() }
 
 // work is what one request needs of memory.
 type work struct {
+	wire     []byte // the body as it was sent, if that was compressed
 	body     []byte
+	room     room // of both
 	pings    []Ping
 	fixes    []geo.Fix
 	outcomes []*geo.Outcome // of pings
 	tally    tally
 	reply    []byte
-	leave    func() // gives back the room of a request's body; or nil
 }
 
 // reset forgets what the memory held of others'.
@@ -195,11 +197,8 @@ func (h *Handler) read(r *http.Request, w *work) error {
 }
 
 // readBody reads the request's body into w. Room for it is w's until putBack.
-func (h *Handler) readBody(r *http.Request, w *work) (err error) {
-	if w.leave, err = h.limits.enter(r, h.opt.MaxBytes); err != nil {
-		return err
-	}
-	if w.body, err = readBody(w.body[:0], r, h.opt.MaxBytes); err != nil {
+func (h *Handler) readBody(r *http.Request, w *work) error {
+	if err := w.readBody(r, h.opt.MaxBytes); err != nil {
 		return h.unreadable(err)
 	}
 	return nil
@@ -210,10 +209,16 @@ func tooMany(max int) string { return fmt.Sprintf("must hold at most %d pings", 
 // unreadable is the problem of a body that was not read to its end.
 func (h *Handler) unreadable(err error) error {
 	if p := (*problem.Problem)(nil); errors.As(err, &p) {
+		if p == errBusy {
+			h.limits.refused.Add(1)
+		}
 		return p
 	}
-	if errors.Is(err, errTooLarge) {
+	switch {
+	case errors.Is(err, errTooLarge):
 		return problem.TooLarge.WithField("body", fmt.Sprintf("must be at most %d bytes", h.opt.MaxBytes))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errSlow
 	}
 	return problem.Invalid.WithField("body", "could not be read to its end")
 }
@@ -226,11 +231,8 @@ func (h *Handler) Count(outcomes []geo.Outcome) {
 }
 
 func (h *Handler) putBack(w *work) {
-	if w.leave != nil {
-		w.leave()
-		w.leave = nil
-	}
-	if cap(w.body) > maxKeptBytes || cap(w.pings) > maxKeptPings {
+	w.room.leave()
+	if cap(w.wire) > maxKeptBytes || cap(w.body) > maxKeptBytes || cap(w.pings) > maxKeptPings {
 		return
 	}
 	w.reset()

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/sync/semaphore"
 
 	"hyperlocal/geo"
 	"hyperlocal/internal/gcra"
@@ -39,6 +38,7 @@ var (
 	errAddress = problem.New(http.StatusTooManyRequests, "too-many-pings", "Too many pings are sent from this address without a token")
 	errPace    = problem.New(http.StatusTooManyRequests, "too-many-pings", "The driver sends too many pings")
 	errBusy    = problem.New(http.StatusTooManyRequests, "busy", "More pings are being taken in than there is room for").RetryAfter(time.Second)
+	errSlow    = problem.New(http.StatusRequestTimeout, "too-slow", "The body did not arrive in time")
 )
 
 // limits keeps what a Handler was told of Limits. Its memory does not grow.
@@ -46,7 +46,8 @@ type limits struct {
 	drivers           *gcra.Table // nil: no limit
 	tokens, addresses *quota
 	addressOf         func(*http.Request) string
-	room              *semaphore.Weighted
+	mostBusy          int64
+	busy              atomic.Int64 // bytes of bodies that are being taken in
 	refused           atomic.Int64 // requests
 }
 
@@ -61,25 +62,12 @@ func newLimits(l Limits) *limits {
 		tokens:    newQuota(l.TokenRate, l.TokenBurst, tokenBits, errToken),
 		addresses: newQuota(l.AddressRate, l.AddressBurst, addressBits, errAddress),
 		addressOf: l.AddressOf,
-		room:      semaphore.NewWeighted(l.BusyBytes),
+		mostBusy:  l.BusyBytes,
 	}
 	if l.DriverRate > 0 {
 		out.drivers = gcra.New(l.DriverRate, max(l.DriverBurst, 1), driverBits)
 	}
 	return out
-}
-
-// enter makes room for a request's body, of at most max bytes, which leave gives back.
-func (l *limits) enter(r *http.Request, max int64) (leave func(), err error) {
-	size := max
-	if r.ContentLength >= 0 && r.Header.Get("Content-Encoding") == "" {
-		size = min(size, r.ContentLength)
-	}
-	if !l.room.TryAcquire(size) {
-		l.refused.Add(1)
-		return nil, errBusy
-	}
-	return func() { l.room.Release(size) }, nil
 }
 
 // driver takes pings from what their drivers may send. Those that are too many are

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -133,15 +134,21 @@ func TestBusyLimit(t *testing.T) {
 	h := New(discarding{}, Options{MaxBytes: 1000, Limits: Limits{BusyBytes: 1500}})
 	e := echo.New()
 	slow, write := io.Pipe()
-	req := httptest.NewRequest(http.MethodPost, "/v1/locations", slow) // of unknown length: it may be 1000
+	req := httptest.NewRequest(http.MethodPost, "/v1/locations", slow)
 	done := make(chan error)
 	go func() { done <- h.Locations(e.NewContext(req, httptest.NewRecorder())) }()
-	_, err := io.WriteString(write, "[")
+	_, err := io.WriteString(write, "["+strings.Repeat(" ", 800))
+	require.NoError(t, err)
+	_, err = io.WriteString(write, " ") // the others have been read
 	require.NoError(t, err)
 
-	_, refused, after := postWith(h, "["+pingsOf("a", 8)+"]", "Content-Encoding", "gzip")
-	require.Equal(t, http.StatusTooManyRequests, refused.Status, "it may inflate to 1000")
+	large := "[" + pingsOf("a", 14) + "]"
+	_, refused, after := postWith(h, large)
+	require.Equal(t, http.StatusTooManyRequests, refused.Status)
 	require.Equal(t, "1", after)
+	_, refused, _ = postWith(h, string(gzipped(t, large)), "Content-Encoding", "gzip")
+	require.Equal(t, http.StatusTooManyRequests, refused.Status, "it inflates to as much")
+	require.EqualValues(t, 2, h.Refused())
 	_, refused, _ = postWith(h, pingsOf("a", 1))
 	require.Nil(t, refused, "there is room for a small one")
 
@@ -149,8 +156,31 @@ func TestBusyLimit(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, write.Close())
 	require.NoError(t, <-done)
-	_, refused, _ = postWith(h, "["+pingsOf("a", 8)+"]", "Content-Encoding", "gzip")
-	require.Equal(t, http.StatusBadRequest, refused.Status, "now it is read")
+	_, refused, _ = postWith(h, large)
+	require.Nil(t, refused)
+	require.Zero(t, h.limits.busy.Load())
+}
+
+// Whoever is slow to send keeps nobody out.
+func TestSlowUploadsTakeNoRoom(t *testing.T) {
+	h := New(discarding{}, Options{})
+	e := echo.New()
+	h.Register(e)
+	server := httptest.NewServer(e)
+	defer server.Close()
+	const uploads = 200
+	for range uploads {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		require.NoError(t, err)
+		defer conn.Close()
+		_, err = io.WriteString(conn, "POST /v1/locations HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nContent-Length: 4000000\r\n\r\n\x1f")
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return h.limits.busy.Load() == uploads }, 10*time.Second, time.Millisecond, "all of them are being read")
+	res, err := http.Post(server.URL+"/v1/locations", "application/json", strings.NewReader(pingsOf("a", 1)))
+	require.NoError(t, err)
+	defer res.Body.Close()
+	require.Equal(t, http.StatusOK, res.StatusCode)
 }
 
 // However many senders there are, limits take what they take.

@@ -141,7 +141,7 @@ func (st *stream) batch(typ int, r io.Reader) error {
 // one that is invalid; one without any asks for an acknowledgement.
 func (st *stream) frame(w *work, typ int, r io.Reader) (asked bool, err error) {
 	before := len(w.body)
-	if w.body, err = readAll(w.body, r, st.streams.opt.MaxFrame); err != nil {
+	if w.body, err = readAll(w.body, r, st.streams.opt.MaxFrame, &room{}); err != nil {
 		return false, err
 	}
 	body, pings := w.body[before:], len(w.pings)

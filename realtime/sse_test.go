@@ -179,6 +179,17 @@ func TestEventStreamHeartbeatAndHangUp(t *testing.T) {
 	eventually(t, "it is gone", func() bool { return s.hub.Stats().Clients == 0 })
 }
 
+func TestEventStreamOutlivesTheTimeForARequest(t *testing.T) {
+	const timeout = time.Second
+	s := serveWithin(t, Options{PingInterval: timeout / 20}, timeout)
+	s.step("O1", "placed", "")
+	st := s.stream(t, "O1", "1")
+	for began := time.Now(); time.Since(began) < timeout+timeout/2; {
+		_, ok := st.next()
+		require.True(t, ok)
+	}
+}
+
 func TestEventStreamEndsWithTheHub(t *testing.T) {
 	s := serve(t, Options{})
 	s.step("O1", "placed", "")

@@ -19,7 +19,10 @@ type served struct {
 	url string // http://host:port
 }
 
-func serve(t *testing.T, opts Options) *served {
+func serve(t *testing.T, opts Options) *served { return serveWithin(t, opts, 0) }
+
+// serveWithin serves with a time for sending a request; 0 is none.
+func serveWithin(t *testing.T, opts Options, readTimeout time.Duration) *served {
 	t.Helper()
 	r := newRig(t, opts)
 	e := echo.New()
@@ -27,6 +30,7 @@ func serve(t *testing.T, opts Options) *served {
 	e.GET("/v1/orders/:id/events", r.hub.OrderEvents)
 	e.HTTPErrorHandler = func(err error, c echo.Context) { writeProblem(c, err) }
 	server := httptest.NewUnstartedServer(e)
+	server.Config.ReadTimeout = readTimeout
 	server.Config.ConnState = func(c net.Conn, s http.ConnState) {
 		if tcp, ok := c.(*net.TCPConn); ok && s == http.StateNew {
 			_ = tcp.SetWriteBuffer(4 << 10) // so that a slow follower is soon noticed

@@ -39,6 +39,7 @@ type config struct {
 	BelieveAfter     int           `koanf:"believe-after"`
 	MaxAhead         time.Duration `koanf:"max-ahead"`
 	MaxAge           time.Duration `koanf:"max-age"`
+	BodyTimeout      time.Duration `koanf:"body-timeout"`
 	DriverRate       float64       `koanf:"driver-rate"`
 	DriverBurst      int           `koanf:"driver-burst"`
 	TokenRate        float64       `koanf:"token-rate"`
@@ -89,6 +90,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Int("believe-after", 3, "believe a run of this many implausible pings that are plausible after each other")
 	f.Duration("max-ahead", 10*time.Second, "refuse pings further ahead of this server's clock")
 	f.Duration("max-age", 24*time.Hour, "refuse pings older than this")
+	f.Duration("body-timeout", time.Minute, "end a request that has not arrived after this time; one that is slower ties up a connection for nothing")
 	f.Float64("driver-rate", 10, "let a driver send this many pings a second in the long run; 0 for no limit")
 	f.Int("driver-burst", 3600, "let a driver send this many pings at once, such as after an hour without network")
 	f.Float64("token-rate", 100_000, "let requests with one token (Authorization: Bearer, or X-API-Key) send this many pings a second; 0 for no limit")
@@ -191,6 +193,7 @@ func (c config) check() error {
 		{"max-speed-within", c.MaxSpeedWithin, time.Second, time.Hour},
 		{"max-ahead", c.MaxAhead, time.Second, time.Hour},
 		{"max-age", c.MaxAge, time.Minute, 7 * 24 * time.Hour},
+		{"body-timeout", c.BodyTimeout, time.Second, time.Hour},
 		{"bucket", c.Bucket, time.Second, time.Minute},
 		{"bucket-grace", c.BucketGrace, time.Millisecond, 10 * time.Minute},
 		{"flush-every", c.FlushEvery, 100 * time.Millisecond, time.Hour},

@@ -109,7 +109,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	p.work.Go(func() { headroom.Keep(ctx) })
 	p.work.Go(func() { p.zones.onHangup(ctx) })
 	redisPort.serve(p.engine, c, log)
-	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute}
+	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: c.BodyTimeout, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(listener) }()
 	address := "http://" + listener.Addr().String()
