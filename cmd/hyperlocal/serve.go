@@ -54,7 +54,8 @@ written to the database.`,
 
 // serve runs until ctx ends or the listener fails.
 func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error {
-	// The port first: it is the most likely thing to be taken, and nothing has
+	hangup := hangups()
+	// The port before the others: it is the most likely thing to be taken, and nothing has
 	// to be undone then.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
@@ -107,7 +108,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 
 	p.start()
 	p.work.Go(func() { headroom.Keep(ctx) })
-	p.work.Go(func() { p.zones.onHangup(ctx) })
+	p.work.Go(func() { p.zones.reloadAt(ctx, hangup) })
 	redisPort.serve(p.engine, c, log)
 	srv := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: c.BodyTimeout, IdleTimeout: 2 * time.Minute}
 	failed := make(chan error, 1)

@@ -42,11 +42,16 @@ func (z *liveZones) Reload(context.Context) (int, error) {
 	return n, nil
 }
 
-// onHangup reads the zones again for every SIGHUP, until ctx ends.
-func (z *liveZones) onHangup(ctx context.Context) {
+// hangups returns the SIGHUPs that come from now on. They are never given back to
+// their default, which is to end the process: it may write to the database still.
+func hangups() <-chan os.Signal {
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+	return hangup
+}
+
+// reloadAt reads the zones again for every signal, until ctx ends.
+func (z *liveZones) reloadAt(ctx context.Context, hangup <-chan os.Signal) {
 	for {
 		select {
 		case <-ctx.Done():

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -53,6 +54,39 @@ func TestZonesAreReadAgain(t *testing.T) {
 	eventually(t, func() bool { return p.metric("hyperlocal_zone_reloads_total") == 2 }, 10*time.Second, 20*time.Millisecond)
 	require.Equal(t, "third", zoneOf())
 	p.do("GET", "/v1/zones.geojson", nil).ok(200, nil)
+}
+
+// A server that starts or stops outlives a SIGHUP, too.
+func TestHangupEndsNoServer(t *testing.T) {
+	addr, out := freeAddr(t), &lockedBuffer{}
+	cmd := command("serve", "--addr", addr, "--data-dir", t.TempDir(), "--shutdown-timeout", "3m")
+	cmd.Stdout, cmd.Stderr = out, out
+	require.NoError(t, cmd.Start())
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	require.Eventually(t, func() bool {
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			return false
+		}
+		_ = conn.Close() // that there is somebody is enough
+		return true
+	}, 60*time.Second, time.Millisecond)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for signals := 0; ; signals++ {
+		select {
+		case err := <-ended:
+			require.NoError(t, err, "%s", out)
+			return
+		case <-tick.C:
+			signal := syscall.SIGHUP
+			if signals == 1000 {
+				signal = syscall.SIGINT
+			}
+			_ = cmd.Process.Signal(signal) // it may have ended
+		}
+	}
 }
 
 func TestNoAdminWithoutAToken(t *testing.T) {
