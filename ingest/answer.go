@@ -15,12 +15,13 @@ import (
 // complete.
 const maxListed = 100
 
-// tally is what became of pings: how many have which verdict, and the first of
-// those that joined nothing.
+// tally is what became of pings: how many have which verdict, the first of those
+// that joined nothing, and where all of those are that may be sent again later.
 type tally struct {
 	counts   [geo.NumVerdicts]int
 	total    uint64 // pings since the request's or the stream's start
 	rejected []rejection
+	limited  []pingpb.Range
 }
 
 // rejection is an element of rejected, as web/openapi.yaml has it.
@@ -34,10 +35,24 @@ type rejection struct {
 // add counts the next ping.
 func (t *tally) add(o *geo.Outcome) {
 	t.counts[o.Verdict]++
-	if !o.Verdict.Joined() && o.Verdict != geo.Waiting && len(t.rejected) < maxListed {
-		t.rejected = append(t.rejected, rejection{t.total, o.Verdict.String(), o.Field, o.Detail})
+	if !o.Verdict.Joined() && o.Verdict != geo.Waiting {
+		t.reject(o)
 	}
 	t.total++
+}
+
+func (t *tally) reject(o *geo.Outcome) {
+	if len(t.rejected) < maxListed {
+		t.rejected = append(t.rejected, rejection{t.total, o.Verdict.String(), o.Field, o.Detail})
+	}
+	if o.Verdict != geo.Limited {
+		return
+	}
+	if last := len(t.limited) - 1; last >= 0 && t.limited[last].Last+1 == t.total {
+		t.limited[last].Last = t.total
+		return
+	}
+	t.limited = append(t.limited, pingpb.Range{First: t.total, Last: t.total})
 }
 
 // told forgets what an answer has said; the count of pings goes on.
@@ -45,6 +60,7 @@ func (t *tally) told() {
 	clear(t.counts[:])
 	clear(t.rejected)
 	t.rejected = t.rejected[:0]
+	t.limited = t.limited[:0]
 }
 
 func (t *tally) reset() {
@@ -76,7 +92,21 @@ func (t *tally) appendJSON(b []byte, now int64) []byte {
 		text, _ := json.Marshal(&t.rejected[i]) // numbers and strings: it cannot fail
 		b = append(b, text...)
 	}
-	b = append(b, `],"server_time_ms":`...)
+	b = append(b, ']')
+	if len(t.limited) > 0 {
+		b = append(b, `,"limited":`...)
+		before := byte('[')
+		for _, r := range t.limited {
+			b = append(b, before, '[')
+			b = strconv.AppendUint(b, r.First, 10)
+			b = append(b, ',')
+			b = strconv.AppendUint(b, r.Last, 10)
+			b = append(b, ']')
+			before = ','
+		}
+		b = append(b, ']')
+	}
+	b = append(b, `,"server_time_ms":`...)
 	b = strconv.AppendInt(b, now, 10)
 	return append(b, '}')
 }
@@ -86,6 +116,7 @@ func (t *tally) protobuf(now int64) pingpb.Answer {
 	a := pingpb.Answer{
 		Verdicts:     make(map[string]uint32, geo.NumVerdicts),
 		Rejected:     make([]pingpb.Rejection, len(t.rejected)),
+		Limited:      t.limited,
 		ServerTimeMS: now,
 	}
 	for v, n := range t.counts {

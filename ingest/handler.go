@@ -84,7 +84,7 @@ func (h *Handler) Counts() (counts [geo.NumVerdicts]int64) {
 func (h *Handler) Mocks() int64 { return h.mocks.Load() }
 
 // Refused returns the number of requests that were refused as a whole because their
-// token sends too many pings, or because too much was being taken in, since the start.
+// sender sends too many pings, or because too much was being taken in, since the start.
 func (h *Handler) Refused() int64 { return h.limits.refused.Load() }
 
 // work is what one request needs of memory.
@@ -131,9 +131,12 @@ func (h *Handler) take(c echo.Context, w *work) error {
 		h.counts[geo.Limited].Add(int64(len(w.pings)))
 		return err
 	}
-	if wait := h.limits.driver(w.pings, now); wait > 0 {
-		h.counts[geo.Limited].Add(int64(len(w.pings)))
-		return errPace.RetryAfter(wait)
+	if limited, wait := h.limits.driver(w.pings, now); limited > 0 {
+		if limited == len(w.pings) {
+			h.counts[geo.Limited].Add(int64(limited))
+			return errPace.RetryAfter(wait)
+		}
+		c.Response().Header().Set(echo.HeaderRetryAfter, problem.Seconds(wait))
 	}
 	if err := h.judge(c.Request().Context(), w); err != nil {
 		return err

@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -71,13 +70,12 @@ func newLimits(l Limits) *limits {
 }
 
 // driver takes pings from what their drivers may send. Those that are too many are
-// faults then. If all are, it returns how long to wait for room for one.
-func (l *limits) driver(pings []Ping, now time.Time) (wait time.Duration) {
+// faults then. It returns how many they are, and how long to wait for room for one.
+func (l *limits) driver(pings []Ping, now time.Time) (limited int, wait time.Duration) {
 	if l.drivers == nil {
-		return 0
+		return 0, 0
 	}
 	l.warm(pings)
-	limited := 0
 	for i := range pings {
 		p := &pings[i]
 		if !p.OK {
@@ -90,10 +88,7 @@ func (l *limits) driver(pings []Ping, now time.Time) (wait time.Duration) {
 			}
 		}
 	}
-	if limited < len(pings) {
-		return 0
-	}
-	return wait
+	return limited, wait
 }
 
 func (l *limits) warm(pings []Ping) {
@@ -105,6 +100,6 @@ func (l *limits) warm(pings []Ping) {
 func tooFast(field string, wait time.Duration) geo.Outcome {
 	return geo.Outcome{
 		Verdict: geo.Limited, Field: field,
-		Detail: fmt.Sprintf("sends too many pings; come back in %d s", int64((wait+time.Second-1)/time.Second)),
+		Detail: "sends too many pings; come back in " + problem.Seconds(wait) + " s",
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"hyperlocal/geo"
+	"hyperlocal/ingest/pingpb"
 	"hyperlocal/problem"
 )
 
@@ -61,12 +62,14 @@ func TestDriverLimit(t *testing.T) {
 	require.Nil(t, refused)
 	require.Equal(t, map[string]int{"accepted": 4}, a.Verdicts)
 
-	a, refused, _ = postWith(h, "["+pingsOf("a", 3)+","+pingsOf("b", 1)+`,{"driver_id":1}]`)
+	a, refused, after := postWith(h, "["+pingsOf("a", 3)+","+pingsOf("b", 1)+`,{"driver_id":1}]`)
 	require.Nil(t, refused, "others are not to suffer")
 	require.Equal(t, map[string]int{"accepted": 2, "limited": 2, "invalid": 1}, a.Verdicts)
 	require.Equal(t, rejection{1, "limited", "driver_id", "sends too many pings; come back in 2 s"}, a.Rejected[0])
 
-	_, refused, after := postWith(h, pingsOf("a", 1))
+	require.Equal(t, "2", after)
+
+	_, refused, after = postWith(h, pingsOf("a", 1))
 	require.Equal(t, http.StatusTooManyRequests, refused.Status)
 	require.Equal(t, "2", after)
 	require.EqualValues(t, 3, h.Counts()[geo.Limited])
@@ -75,6 +78,34 @@ func TestDriverLimit(t *testing.T) {
 	at = at.Add(2 * time.Second)
 	_, refused, _ = postWith(h, pingsOf("a", 1))
 	require.Nil(t, refused)
+}
+
+// Of a batch of any size a sender learns of each ping that it may send again.
+func TestLimitedPingsAreTold(t *testing.T) {
+	at := now
+	h := limitedHandler(Limits{DriverRate: 1, DriverBurst: 200}, &at)
+	body := "[" + strings.Join([]string{pingsOf("a", 500), pingsOf("b", 200), pingsOf("a", 1), pingsOf("c", 300)}, ",") + "]"
+	rec, err := postEncoded(h, "application/json", "", strings.NewReader(body))
+	require.NoError(t, err)
+	var told struct {
+		Verdicts map[string]int
+		Rejected []rejection
+		Limited  [][2]int
+	}
+	require.NoError(t, json.Unmarshal(rec.Body.Bytes(), &told))
+	require.Equal(t, map[string]int{"accepted": 600, "limited": 401}, told.Verdicts)
+	require.Len(t, told.Rejected, maxListed)
+	require.Equal(t, [][2]int{{200, 499}, {700, 700}, {901, 1000}}, told.Limited)
+
+	w := work{}
+	for _, v := range []geo.Verdict{geo.Limited, geo.Limited, geo.Accepted, geo.Limited} {
+		w.tally.add(&geo.Outcome{Verdict: v})
+	}
+	require.Equal(t, []pingpb.Range{{First: 0, Last: 1}, {First: 3, Last: 3}}, w.tally.limited)
+	w.tally.told()
+	w.tally.add(&geo.Outcome{Verdict: geo.Limited})
+	a := w.tally.protobuf(0)
+	require.Equal(t, []pingpb.Range{{First: 4, Last: 4}}, a.Limited, "of a stream since its start")
 }
 
 func TestTokenLimit(t *testing.T) {

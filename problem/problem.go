@@ -68,6 +68,9 @@ func (p *Problem) RetryAfter(d time.Duration) *Problem {
 	return &c
 }
 
+// Seconds is a time to wait as the header Retry-After has it.
+func Seconds(d time.Duration) string { return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10) }
+
 // Error is for logs.
 func (p *Problem) Error() string {
 	s := fmt.Sprintf("%d %s", p.Status, p.Title)
@@ -110,7 +113,7 @@ func Write(w http.ResponseWriter, p *Problem) {
 	h.Set("Content-Type", ContentType)
 	h.Set("Cache-Control", "no-store")
 	if p.retryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((p.retryAfter+time.Second-1)/time.Second)))
+		h.Set("Retry-After", Seconds(p.retryAfter))
 	}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(append(body, '\n')) // the client has gone: nobody is left to tell

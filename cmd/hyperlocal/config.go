@@ -44,6 +44,9 @@ type config struct {
 	DriverBurst      int           `koanf:"driver-burst"`
 	TokenRate        float64       `koanf:"token-rate"`
 	TokenBurst       int           `koanf:"token-burst"`
+	AddressRate      float64       `koanf:"address-rate"`
+	AddressBurst     int           `koanf:"address-burst"`
+	TrustedProxies   []string      `koanf:"trusted-proxies"`
 	Bucket           time.Duration `koanf:"bucket"`
 	BucketGrace      time.Duration `koanf:"bucket-grace"`
 	FlushEvery       time.Duration `koanf:"flush-every"`
@@ -95,6 +98,9 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Int("driver-burst", 3600, "let a driver send this many pings at once, such as after an hour without network")
 	f.Float64("token-rate", 100_000, "let requests with one token (Authorization: Bearer, or X-API-Key) send this many pings a second; 0 for no limit")
 	f.Int("token-burst", 200_000, "let them send this many pings at once")
+	f.Float64("address-rate", 0, "let requests without a token from one address (of IPv6: from one /64) send this many pings a second; 0 for no limit, because a carrier has thousands of phones behind one address")
+	f.Int("address-burst", 20_000, "let them send this many pings at once")
+	f.StringSlice("trusted-proxies", nil, "`networks` of the proxies in front, as 10.0.0.0/8: what they say in X-Forwarded-For is where a request comes from")
 	f.Duration("bucket", 30*time.Second, "length of a driver's row in the durable record")
 	f.Duration("bucket-grace", 5*time.Second, "wait so long after a bucket's end for pings under way")
 	f.Duration("flush-every", 30*time.Second, "write closed buckets this often; zones take turns within it")
@@ -164,7 +170,7 @@ func envSetting(name, value string) (string, any) {
 	if strings.HasPrefix(key, "test-") {
 		return "", nil
 	}
-	if key == "allowed-origins" {
+	if key == "allowed-origins" || key == "trusted-proxies" {
 		return key, strings.Split(value, ",")
 	}
 	return key, value

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,6 +62,33 @@ func TestConfigOrder(t *testing.T) {
 	require.Equal(t, "sqlite:/d/hyperlocal.db", c.Store)
 }
 
+// Only a proxy that is trusted is believed.
+func TestConfigAddresses(t *testing.T) {
+	t.Setenv("HYPERLOCAL_TRUSTED_PROXIES", "10.0.0.0/8,127.0.0.1/32")
+	c, err := load(t)
+	require.NoError(t, err)
+	plain, err := load(t, "--trusted-proxies", "")
+	require.NoError(t, err)
+	for _, x := range []struct {
+		config               config
+		remote, header, want string
+	}{
+		{plain, "127.0.0.1:1", "198.51.100.7", "127.0.0.1"},
+		{c, "203.0.113.1:1", "198.51.100.7", "203.0.113.1"},
+		{c, "127.0.0.1:1", "192.0.2.1, 198.51.100.7, 10.1.2.3", "198.51.100.7"},
+		{c, "127.0.0.1:1", "", "127.0.0.1"},
+		{c, "192.168.0.1:1", "198.51.100.7", "192.168.0.1"},
+	} {
+		limits, err := x.config.pingLimits()
+		require.NoError(t, err)
+		r := &http.Request{RemoteAddr: x.remote, Header: http.Header{}}
+		if x.header != "" {
+			r.Header.Set("X-Forwarded-For", x.header)
+		}
+		require.Equal(t, x.want, limits.AddressOf(r), x)
+	}
+}
+
 func TestConfigRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
@@ -76,6 +104,10 @@ func TestConfigRefuses(t *testing.T) {
 		"limit of a server":    {args: []string{"--max-memory", "1GB", "--engine", "redis://localhost"}, want: "maxmemory-policy"},
 		"unknown policy":       {args: []string{"--max-memory", "1GB", "--eviction", "random"}, want: "allkeys-lru"},
 		"policy without limit": {args: []string{"--eviction", "allkeys-lru"}, want: "needs --max-memory"},
+		"no rate":              {args: []string{"--driver-rate", "0.001"}, want: "--driver-rate"},
+		"burst of years":       {args: []string{"--address-rate", "1", "--address-burst", "100000000"}, want: "--address-burst"},
+		"no network":           {args: []string{"--trusted-proxies", "10.0.0.1"}, want: "--trusted-proxies"},
+		"no time for a body":   {args: []string{"--body-timeout", "0s"}, want: "--body-timeout"},
 		"unknown durability":   {args: []string{"--engine-durability", "much"}, want: "server or wait"},
 		"no replicas":          {args: []string{"--engine-durability", "wait"}, want: "no replicas"},
 		"negative partners":    {args: []string{"--demo-partners", "-1"}, want: "--demo-partners"},

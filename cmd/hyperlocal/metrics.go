@@ -19,7 +19,7 @@ func newMetrics(p *parts) *prometheus.Registry {
 	for v := range geo.NumVerdicts {
 		reg.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name:        "hyperlocal_pings_total",
-			Help:        "Pings received, by verdict.",
+			Help:        "Pings received, by verdict. Those that were waiting are counted once more when they have another.",
 			ConstLabels: prometheus.Labels{"verdict": geo.Verdict(v).String()},
 		}, func() float64 { return float64(p.ingest.Counts()[v]) }))
 	}
@@ -32,7 +32,7 @@ func newMetrics(p *parts) *prometheus.Registry {
 	}
 
 	counter("pings_mock_total", "Pings of which the phone said that an app made the position up; they are judged as all others.", p.ingest.Mocks)
-	counter("ping_requests_refused_total", "Requests with pings refused as a whole: too many with one token, or too much being taken in at once.", p.ingest.Refused)
+	counter("ping_requests_refused_total", "Requests with pings refused as a whole: too many with one token or from one address, which are limited pings, too, or too much being taken in at once.", p.ingest.Refused)
 	gauge("pings_waiting_bytes", "Pings in memory that wait for the engine to answer.", func() float64 { return float64(p.waiting.Bytes()) })
 	if e, ok := p.engine.(interface{ Outages() (bool, int64) }); ok {
 		gauge("engine_out", "1 while the engine does not answer and callers are refused at once.", func() float64 {

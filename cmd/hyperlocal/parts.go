@@ -94,7 +94,11 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 		return nil, errors.Join(err, p.close())
 	}
 	p.waiting = ingest.NewWaiting(fencedFleet{p.fleet, p.fences, log}, room, log)
-	p.ingest = ingest.New(p.waiting, ingest.Options{Limits: c.pingLimits()})
+	limits, err := c.pingLimits()
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	p.ingest = ingest.New(p.waiting, ingest.Options{Limits: limits})
 	p.waiting.Tell(p.ingest.Count)
 	p.streams = ingest.NewStreams(p.ingest, ingest.StreamOptions{AllowedOrigins: c.AllowedOrigins, Logger: log})
 	p.hub = realtime.NewHub(p.engine, livePositions{p.fleet}, liveOrders{p.orders}, realtime.Options{

@@ -55,8 +55,8 @@ written to the database.`,
 // serve runs until ctx ends or the listener fails.
 func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error {
 	hangup := hangups()
-	// The port before the others: it is the most likely thing to be taken, and nothing has
-	// to be undone then.
+	// The port before the rest: it is the most likely thing to be taken, and nothing
+	// has to be undone then.
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)

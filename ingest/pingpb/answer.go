@@ -11,6 +11,7 @@ import (
 type Answer struct {
 	Verdicts     map[string]uint32
 	Rejected     []Rejection
+	Limited      []Range
 	ServerTimeMS int64
 	Acknowledged uint64 // of a stream: pings since its start that have a verdict
 }
@@ -20,6 +21,9 @@ type Rejection struct {
 	Index                  uint64
 	Verdict, Field, Detail string
 }
+
+// Range is pings in a row, by their indexes.
+type Range struct{ First, Last uint64 }
 
 // ErrAnswer is ParseAnswer's error for bytes that are no answer.
 var ErrAnswer = errors.New("not a protobuf Answer")
@@ -33,6 +37,8 @@ func ParseAnswer(b []byte) (Answer, error) {
 			return a.parseCount(value)
 		case AnswerRejected:
 			return a.parseRejection(value)
+		case AnswerLimited:
+			return a.parseRange(value)
 		case AnswerTime:
 			a.ServerTimeMS = int64(n)
 		case AnswerCount:
@@ -79,6 +85,21 @@ func (a *Answer) parseRejection(b []byte) error {
 	return err
 }
 
+func (a *Answer) parseRange(b []byte) error {
+	var r Range
+	err := eachField(b, func(num protowire.Number, n uint64, _ []byte) error {
+		switch num {
+		case RangeFirst:
+			r.First = n
+		case RangeLast:
+			r.Last = n
+		}
+		return nil
+	})
+	a.Limited = append(a.Limited, r)
+	return err
+}
+
 // eachField calls fn with the fields of a message that are numbers (n) or bytes
 // (value), the only types in an answer.
 func eachField(b []byte, fn func(num protowire.Number, n uint64, value []byte) error) error {
@@ -120,6 +141,11 @@ func (a *Answer) Append(b []byte) []byte {
 	for i := range a.Rejected {
 		element = a.Rejected[i].append(element[:0])
 		b = protowire.AppendTag(b, AnswerRejected, protowire.BytesType)
+		b = protowire.AppendBytes(b, element)
+	}
+	for _, r := range a.Limited {
+		element = appendNumber(appendNumber(element[:0], RangeFirst, r.First), RangeLast, r.Last)
+		b = protowire.AppendTag(b, AnswerLimited, protowire.BytesType)
 		b = protowire.AppendBytes(b, element)
 	}
 	b = appendNumber(b, AnswerTime, uint64(a.ServerTimeMS))

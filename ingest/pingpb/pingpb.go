@@ -43,11 +43,15 @@ const (
 	AnswerRejected protowire.Number = 2
 	AnswerTime     protowire.Number = 3
 	AnswerCount    protowire.Number = 4
+	AnswerLimited  protowire.Number = 5
 
 	RejectionIndex   protowire.Number = 1
 	RejectionVerdict protowire.Number = 2
 	RejectionField   protowire.Number = 3
 	RejectionDetail  protowire.Number = 4
+
+	RangeFirst protowire.Number = 1
+	RangeLast  protowire.Number = 2
 )
 
 // Ping is one position of one driver. Of the measures a negative one is not

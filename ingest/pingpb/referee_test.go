@@ -209,6 +209,9 @@ func TestAnswers(t *testing.T) {
 					Field: rapid.String().Draw(t, "field"), Detail: rapid.String().Draw(t, "detail"),
 				}
 			}), 1, 3).Draw(t, "rejected"),
+			Limited: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) pingpb.Range {
+				return pingpb.Range{First: rapid.Uint64().Draw(t, "first"), Last: rapid.Uint64().Draw(t, "last")}
+			}), 1, 3).Draw(t, "limited"),
 			ServerTimeMS: rapid.Int64().Draw(t, "time"), Acknowledged: rapid.Uint64().Draw(t, "acknowledged"),
 		}
 		body := want.Append(nil)
@@ -230,6 +233,10 @@ func TestAnswers(t *testing.T) {
 				Index: value(m, "index").Uint(), Verdict: value(m, "verdict").String(),
 				Field: value(m, "field").String(), Detail: value(m, "detail").String(),
 			})
+		}
+		for i, r := range want.Limited {
+			m := value(answer, "limited").List().Get(i).Message()
+			require.Equal(t, r, pingpb.Range{First: value(m, "first").Uint(), Last: value(m, "last").Uint()})
 		}
 		body, err = proto.Marshal(answer)
 		require.NoError(t, err)

@@ -668,7 +668,16 @@ type TrackFix struct {
 
 // Verdicts defines model for Verdicts.
 type Verdicts struct {
-	// Rejected Those that were not taken, by their place in the request
+	// Limited Where all pings are that have the verdict `limited`, as first and last
+	// index of those in a row. They may be sent again later, all others that
+	// were not taken need not. Absent if there are none.
+	//
+	//
+	// Example: [[120,299],[305,305]]
+	Limited [][]int `json:"limited,omitempty"`
+
+	// Rejected Those that were not taken, by their place in the request from 0: the
+	// first 100 of them. The counts in verdicts are of all.
 	Rejected []struct {
 		Detail  string                  `json:"detail,omitempty"`
 		Field   string                  `json:"field,omitempty"`
@@ -719,6 +728,12 @@ type Lon = Longitude
 
 // ReservationID defines model for ReservationID.
 type ReservationID = string
+
+// TooMany defines model for TooMany.
+type TooMany = Problem
+
+// TooSlow defines model for TooSlow.
+type TooSlow = Problem
 
 // NearbyDriversParams defines parameters for NearbyDrivers.
 type NearbyDriversParams struct {
@@ -1746,6 +1761,17 @@ func RegisterHandlersWithOptions(router EchoRouter, si ServerInterface, options 
 }
 
 type ProblemApplicationProblemPlusJSONResponse Problem
+
+type TooManyResponseHeaders struct {
+	RetryAfter int
+}
+type TooManyApplicationProblemPlusJSONResponse struct {
+	Body Problem
+
+	Headers TooManyResponseHeaders
+}
+
+type TooSlowApplicationProblemPlusJSONResponse Problem
 
 type PostAvailabilityRequestObject struct {
 	Body *PostAvailabilityJSONRequestBody
