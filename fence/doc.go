@@ -6,9 +6,9 @@
 //
 // A fix is a place and the radius within which the driver is. It says that the
 // driver is within a fence if the whole of that circle is, and without if none
-// of it is; in between it says nothing. Entering and leaving take [confirmFixes]
-// fixes in a row that say the same, or two of them that are [confirmAfter]
-// apart. So someone who stands at the edge, whatever the phone makes of it, has
+// of it is; in between it says nothing. Entering and leaving take
+// [Options].ConfirmFixes fixes in a row that say the same, or two of them that are
+// ConfirmAfter apart. So someone who stands at the edge, whatever the phone makes of it, has
 // at most one event, as long as the errors are within the accuracies. A fix that
 // is less accurate than the fence is deep cannot prove that much: then it counts
 // from the depth on, what is left of doubt is remembered, and whoever entered

@@ -17,7 +17,9 @@ type Event struct {
 	TS       int64   `json:"ts"` // of the fix that decided, ms since 1970
 	Lat      float64 `json:"lat"`
 	Lon      float64 `json:"lon"`
-	Silent   bool    `json:"silent,omitempty"` // an exit, since the driver was not heard of for long
+	// Silent: the driver was not heard of; an exit after long, or a dwelling by the
+	// clock. TS is the server's time then.
+	Silent bool `json:"silent,omitempty"`
 }
 
 // MaxEvents is how many events Events returns at most.

@@ -47,6 +47,10 @@ type Options struct {
 	MaxFences       int     // that callers may put; default DefaultMaxFences
 	StoreRadiusM    float64 // of the fence around a store; default 100 m
 	CustomerRadiusM float64 // of the fence around where an order goes; default 200 m
+	// So many fixes in a row, or two of them so far apart, say that a driver has
+	// entered or left; default 3 and 10 s.
+	ConfirmFixes int
+	ConfirmAfter time.Duration
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Log hears when work in the background starts to fail and when it works
@@ -66,6 +70,8 @@ const (
 	// maxRemembered bounds the drivers that this server remembers to be in a
 	// fence. Those beyond are left to Sweep.
 	maxRemembered = 1 << 17
+	// lookAtOnce bounds the drivers of whom it is asked at once whether to forget them.
+	lookAtOnce = 4096
 )
 
 // Fences are the fences. See the package comment.
@@ -117,6 +123,12 @@ func New(engine cache.Engine, stores Stores, orders Orders, positions Positions,
 	if opt.CustomerRadiusM <= 0 {
 		opt.CustomerRadiusM = 200
 	}
+	if opt.ConfirmFixes <= 0 {
+		opt.ConfirmFixes = defaultConfirmFixes
+	}
+	if opt.ConfirmAfter <= 0 {
+		opt.ConfirmAfter = defaultConfirmAfter
+	}
 	if opt.Now == nil {
 		opt.Now = time.Now
 	}
@@ -165,12 +177,17 @@ func (f *Fences) Load(ctx context.Context) error {
 }
 
 // forgetVisitors forgets drivers who were not heard of for long: Sweep ends their
-// visits.
+// visits. All fixes wait meanwhile, so it looks at some drivers only. Which ones is
+// chance, since a map is gone through from anywhere: in half an hour it comes to all.
 func (f *Fences) forgetVisitors() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	oldest := f.nowMS() - silentAfter.Milliseconds()
+	looked := 0
 	for driver, v := range f.visitors.all {
+		if looked++; looked > lookAtOnce {
+			return
+		}
 		v.fences = slices.DeleteFunc(v.fences, func(h *held) bool { return h.gone })
 		if v.seenTS.Load() < oldest || len(v.fences) == 0 {
 			f.visitors.remove(driver)

@@ -183,7 +183,7 @@ func TestFences(t *testing.T) {
 	for name, open := range hosts {
 		t.Run(name, func(t *testing.T) {
 			for name, test := range map[string]func(*testing.T, cache.Engine){
-				"visits": testVisits, "registry": testRegistry, "two servers": testTwoServers, "sweep": testSweep, "stores": testStores,
+				"visits": testVisits, "registry": testRegistry, "two servers": testTwoServers, "sweep": testSweep, "silent dwell": testSilentDwell, "stores": testStores,
 			} {
 				t.Run(name, func(t *testing.T) { test(t, open(t)) })
 			}
@@ -375,6 +375,30 @@ func testSweep(t *testing.T, e cache.Engine) {
 	require.Zero(t, late.Stats().Visitors)
 }
 
+// A phone that falls silent inside dwells, and the next fix counts.
+func testSilentDwell(t *testing.T, e cache.Engine) {
+	w := newWorld()
+	r := newRig(t, e, w)
+	near := circle("near", 100)
+	near.DwellS = 60
+	r.put(near)
+	r.send(3, "d1", 40)
+	w.pass(59 * time.Second)
+	require.NoError(t, r.Sweep(t.Context()))
+	require.Equal(t, []string{"d1 enter"}, r.kinds("near"))
+	w.pass(time.Second)
+	require.NoError(t, r.Sweep(t.Context()))
+	require.NoError(t, r.Sweep(t.Context()))
+	require.Equal(t, []string{"d1 enter", "d1 dwell"}, r.kinds("near"))
+	events, err := r.Events(t.Context(), "near", 1, 1)
+	require.NoError(t, err)
+	require.Equal(t, Event{FenceID: "near", Seq: 2, Kind: Dwell, DriverID: "d1", TS: w.now().UnixMilli(), Lat: 12.97036, Lon: 77.59, Silent: true}, events[0])
+	require.Equal(t, int64(1), r.Stats().Events[2])
+	w.pass(-30 * time.Second) // the phone has kept some
+	r.send(3, "d1", 400)
+	require.Equal(t, []string{"d1 enter", "d1 dwell", "d1 exit"}, r.kinds("near"))
+}
+
 func testStores(t *testing.T, e cache.Engine) {
 	w := newWorld()
 	w.stores = []Store{{"S1", 12.97, 77.59, true}, {"S2", 13.5, 77.59, false}, {"pole", 89, 0, true}}
@@ -462,6 +486,56 @@ func TestOrders(t *testing.T) {
 		cancel()
 		running.Wait()
 	})
+}
+
+// An order waits at where its store is, also if that is not known at first, and also
+// if it changes.
+func TestOrdersFollowStores(t *testing.T) {
+	w := newWorld()
+	r := newRig(t, enginetest.Memory(t), w)
+	w.order(Order{ID: "o1", DriverID: "d1", StoreID: "S1", Drop: Place{12.99, 77.59}, Target: AtStore})
+	require.NoError(t, r.reader.read(t.Context()))
+	require.Equal(t, 1, r.Stats().Orders)
+	r.send(3, "d1", 10)
+	require.Empty(t, r.reached, "nobody knows where the store is")
+
+	store := func(lat float64) {
+		w.locked(func() { w.stores = []Store{{"S1", lat, 77.59, false}} })
+		require.NoError(t, r.refreshStores(t.Context()))
+	}
+	store(12.98)
+	store(12.97)
+	r.send(2, "d1", 0.01*metresPerDegree)
+	r.send(3, "d1", 10)
+	require.Len(t, r.reached, 1, "once, at the newer place")
+	require.Equal(t, 1, r.Stats().Orders)
+	require.Len(t, r.awaiting.all, 1)
+	r.tell(t.Context(), <-r.reached)
+	require.Equal(t, []string{"o1 d1 1"}, w.reached)
+	require.Zero(t, r.Stats().Orders)
+	require.Empty(t, r.awaiting.all)
+
+	w.order(Order{ID: "o2", DriverID: "d1", StoreID: "S2", Target: AtStore})
+	require.NoError(t, r.reader.read(t.Context()))
+	require.Equal(t, 1, r.Stats().Orders)
+	w.locked(func() { w.orders = nil })
+	w.pass(allOrdersEvery)
+	require.NoError(t, r.reader.read(t.Context()))
+	require.Zero(t, r.Stats().Orders, "one without a place is forgotten like others")
+}
+
+func TestConfirmation(t *testing.T) {
+	w := newWorld()
+	r := &rig{New(enginetest.Memory(t), w, w, w, Options{Now: w.now, ConfirmFixes: 5, ConfirmAfter: time.Minute}), t, w}
+	r.put(circle("near", 100))
+	r.send(4, "d1", 40)
+	require.Empty(t, r.kinds("near"))
+	r.send(1, "d1", 40)
+	require.Equal(t, []string{"d1 enter"}, r.kinds("near"))
+	r.send(1, "d1", 400)
+	w.pass(time.Minute)
+	r.send(1, "d1", 400)
+	require.Equal(t, []string{"d1 enter", "d1 exit"}, r.kinds("near"))
 }
 
 func TestManyAtOnce(t *testing.T) {

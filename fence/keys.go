@@ -25,8 +25,9 @@ func KeyPrefixes() []string { return []string{"fence:{", "fences:"} }
 //
 //	{"fence_id":"F1","seq":4,"kind":"enter","driver_id":"d7","ts":1700000000000,"lat":12.970000,"lon":77.590000}
 //
-// Lat and lon are the fix that decided, ts is its time. An exit of a driver who
-// was not heard of for long has "silent":true, and the newest place known.
+// Lat and lon are the fix that decided, ts is its time. Of a driver who was not
+// heard of, an exit after long or a dwelling has "silent":true, the newest place known
+// and the server's time.
 func Channel(id string) string { return "fence_events:{" + id + "}" }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

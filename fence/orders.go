@@ -56,7 +56,8 @@ const (
 // await is an order that waits for its driver to come somewhere.
 type await struct {
 	order  Order
-	shape  *shape
+	at     Place  // where that is
+	shape  *shape // around it; nil while the place is not known
 	rules  rules
 	state  state // Fences.counting guards it, and queued
 	queued bool
@@ -128,21 +129,42 @@ func (f *Fences) await(o Order) {
 		at, radiusM = f.storeAt[o.StoreID], f.opt.StoreRadiusM
 	}
 	switch {
-	case o.Target == Nowhere, at == Place{}, !(at.Lat >= -MaxLat && at.Lat <= MaxLat):
+	case o.Target == Nowhere:
 		return
 	case len(f.byOrder) >= maxAwaited:
 		f.unwatched.Add(1)
 		return
 	}
-	s := circleShape(at.Lat, at.Lon, radiusM)
-	a := &await{order: o, shape: s, rules: rules{depthDM: int64(s.depthM * 10)}}
+	a := &await{order: o, at: at}
 	f.byOrder[o.ID] = a
+	if at == (Place{}) || !(at.Lat >= -MaxLat && at.Lat <= MaxLat) {
+		return
+	}
+	a.shape = circleShape(at.Lat, at.Lon, radiusM)
+	a.rules = f.rules(a.shape, 0)
 	f.awaiting.put(o.DriverID, append(f.awaiting.get(o.DriverID), a))
+}
+
+// storesMoved makes orders wait at where their stores are now. The caller holds f.mu.
+func (f *Fences) storesMoved() {
+	var moved []Order
+	for _, a := range f.byOrder {
+		if a.order.Target == AtStore && a.at != f.storeAt[a.order.StoreID] {
+			moved = append(moved, a.order)
+		}
+	}
+	for _, o := range moved {
+		f.leaveOff(f.byOrder[o.ID])
+		f.await(o)
+	}
 }
 
 // leaveOff ends waiting. The caller holds f.mu.
 func (f *Fences) leaveOff(a *await) {
 	delete(f.byOrder, a.order.ID)
+	if a.shape == nil {
+		return
+	}
 	rest := slices.DeleteFunc(f.awaiting.get(a.order.DriverID), func(other *await) bool { return other == a })
 	if len(rest) == 0 {
 		f.awaiting.remove(a.order.DriverID)

@@ -269,8 +269,15 @@ func (f *Fences) place(id, text string, s *shape, dwellS int) {
 		f.index.remove(h)
 	}
 	h.text, h.shape = text, s
-	h.rules = rules{depthDM: int64(s.depthM * 10), dwellMS: int64(dwellS) * 1000}
+	h.rules = f.rules(s, dwellS)
 	f.index.add(h)
+}
+
+func (f *Fences) rules(s *shape, dwellS int) rules {
+	return rules{
+		depthDM: int64(s.depthM * 10), dwellMS: int64(dwellS) * 1000,
+		fixes: int64(f.opt.ConfirmFixes), confirmMS: f.opt.ConfirmAfter.Milliseconds(),
+	}
 }
 
 // drop takes a fence out. The caller holds f.mu.
@@ -288,9 +295,11 @@ func (f *Fences) refreshStores(ctx context.Context) error {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	open := make(map[string]bool, len(stores))
+	open, moved := make(map[string]bool, len(stores)), false
 	for _, s := range stores {
-		f.storeAt[s.ID] = Place{s.Lat, s.Lon}
+		if at := (Place{s.Lat, s.Lon}); f.storeAt[s.ID] != at {
+			f.storeAt[s.ID], moved = at, true
+		}
 		id := storePrefix + s.ID
 		if !s.Open || !(s.Lat >= -MaxLat && s.Lat <= MaxLat) {
 			continue
@@ -304,6 +313,9 @@ func (f *Fences) refreshStores(ctx context.Context) error {
 		if strings.HasPrefix(id, storePrefix) && !open[id] {
 			f.drop(h)
 		}
+	}
+	if moved {
+		f.storesMoved()
 	}
 	return nil
 }

@@ -30,7 +30,10 @@ func drawPut(rt *rapid.T, tag string) cache.Call {
 }
 
 func drawStep(rt *rapid.T, tag string, step int) cache.Call {
-	c := stepCall(tag, rules{depthDM: 300, dwellMS: rapid.SampledFrom([]int64{0, 8000}).Draw(rt, "dwell")})
+	c := stepCall(tag, rules{
+		depthDM: 300, dwellMS: rapid.SampledFrom([]int64{0, 8000}).Draw(rt, "dwell"),
+		fixes: rapid.Int64Range(1, 3).Draw(rt, "confirm"), confirmMS: 10_000,
+	})
 	c.Args[5] = "2"
 	for range rapid.IntRange(1, 6).Draw(rt, "fixes") {
 		f := Fix{
@@ -38,8 +41,9 @@ func drawStep(rt *rapid.T, tag string, step int) cache.Call {
 			Lat:      12.97, Lon: -0.0000004,
 			TS: 1_700_000_000_000 + int64(step)*4000 + rapid.SampledFrom([]int64{0, 1000, 2000, 20_000}).Draw(rt, "ts"),
 		}
-		if rapid.IntRange(0, 9).Draw(rt, "silent") == 0 {
-			sawSilence(&c, &f, f.TS-4000, f.TS)
+		if rapid.IntRange(0, 7).Draw(rt, "silent") == 0 {
+			means := rapid.SampledFrom([]string{goneArg, stillArg}).Draw(rt, "means")
+			sawNothing(&c, &f, f.TS-4000, f.TS, means)
 			continue
 		}
 		sawFix(&c, &f, observation{
@@ -57,7 +61,7 @@ func TestScriptSteps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
 				id := enginetest.Tag(t)
-				r := rules{depthDM: 300, dwellMS: 8000}
+				r := rules{depthDM: 300, dwellMS: 8000, fixes: 3, confirmMS: 10_000}
 				var s state
 				for i := range rapid.IntRange(1, 12).Draw(rt, "fixes") {
 					o := observation{

@@ -9,8 +9,8 @@ import (
 
 // How much it takes to be believed.
 const (
-	confirmFixes = 3
-	confirmAfter = 10 * time.Second
+	defaultConfirmFixes = 3
+	defaultConfirmAfter = 10 * time.Second
 
 	// Accuracies, metres: what a fix that gives none is taken to have, the best
 	// that is believed, and the worst that says anything.
@@ -26,8 +26,10 @@ const (
 // rules are what a fence's states move by. Lengths are decimetres, so that both
 // twins of the script count in whole numbers.
 type rules struct {
-	depthDM int64
-	dwellMS int64 // 0: no event
+	depthDM   int64
+	dwellMS   int64 // 0: no event
+	fixes     int64 // in a row that confirm
+	confirmMS int64 // two fixes so far apart do, too
 }
 
 // observation is a fix as a fence sees it.
@@ -102,7 +104,7 @@ func (s *state) step(r rules, o observation) Kind {
 			s.doubtDM = doubt
 		}
 		s.lastTS = o.ts
-		if !s.confirmed(o.ts) {
+		if !s.confirmed(r, o.ts) {
 			return ""
 		}
 		*s = state{inside: true, lastTS: o.ts, doubtDM: s.doubtDM, enterTS: o.ts}
@@ -113,27 +115,41 @@ func (s *state) step(r rules, o observation) Kind {
 		s.doubtDM = min(s.doubtDM, doubt)
 	}
 	if o.distanceDM > o.accuracyDM+s.doubtDM+leaveMarginDM {
-		if !s.confirmed(o.ts) {
+		if !s.confirmed(r, o.ts) {
 			return ""
 		}
 		*s = state{}
 		return Exit
 	}
 	s.count = 0
-	if r.dwellMS > 0 && !s.dwelt && o.ts-s.enterTS >= r.dwellMS {
-		s.dwelt = true
-		return Dwell
+	return s.dwell(r, o.ts)
+}
+
+// still takes in that the driver was not heard of until now: whoever stood inside
+// still does.
+func (s *state) still(r rules, nowMS int64) Kind {
+	if !s.inside || s.count > 0 {
+		return ""
 	}
-	return ""
+	return s.dwell(r, nowMS)
+}
+
+// dwell takes in that the driver is inside at a time.
+func (s *state) dwell(r rules, ms int64) Kind {
+	if r.dwellMS == 0 || s.dwelt || ms-s.enterTS < r.dwellMS {
+		return ""
+	}
+	s.dwelt = true
+	return Dwell
 }
 
 // confirmed counts a fix that says it is the other way.
-func (s *state) confirmed(ts int64) bool {
+func (s *state) confirmed(r rules, ts int64) bool {
 	if s.count == 0 {
 		s.sinceTS = ts
 	}
 	s.count++
-	return s.count >= confirmFixes || s.count > 1 && ts-s.sinceTS >= confirmAfter.Milliseconds()
+	return s.count >= r.fixes || s.count > 1 && ts-s.sinceTS >= r.confirmMS
 }
 
 // kept tells whether the state must be kept.

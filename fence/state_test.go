@@ -18,7 +18,10 @@ func (a at) observation(i int) observation {
 }
 
 // A circle of 100 m is 50 m deep.
-var ofCircle = rules{depthDM: 500}
+var (
+	ofCircle = rules{depthDM: 500, fixes: 3, confirmMS: 10_000}
+	dwelling = rules{depthDM: 500, dwellMS: 12_000, fixes: 3, confirmMS: 10_000}
+)
 
 func times(n int, a at) []at {
 	var out []at
@@ -51,8 +54,8 @@ func TestSteps(t *testing.T) {
 		"who came in with doubt must go further":   {join(times(3, at{-50, 90}), times(5, at{45, 5})), ofCircle, "..e....."},
 		"further":                                  {join(times(3, at{-50, 90}), times(3, at{47, 5})), ofCircle, "..e..x"},
 		"doubt that was removed":                   {join(times(3, at{-50, 90}), times(1, at{-50, 5}), times(3, at{7, 5})), ofCircle, "..e...x"},
-		"dwell":                                    {times(8, at{-60, 10}), rules{depthDM: 500, dwellMS: 12_000}, "..e..d.."},
-		"again after leaving":                      {join(times(6, at{-60, 10}), times(3, at{60, 10}), times(6, at{-60, 10})), rules{depthDM: 500, dwellMS: 12_000}, "..e..d..x..e..d"},
+		"dwell":                                    {times(8, at{-60, 10}), dwelling, "..e..d.."},
+		"again after leaving":                      {join(times(6, at{-60, 10}), times(3, at{60, 10}), times(6, at{-60, 10})), dwelling, "..e..d..x..e..d"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var s state
@@ -74,6 +77,25 @@ func TestTwoFixesFarApartConfirm(t *testing.T) {
 	var s state
 	require.Empty(t, s.step(ofCircle, observation{ts: 1000, distanceDM: -600, accuracyDM: 100}))
 	require.Equal(t, Enter, s.step(ofCircle, observation{ts: 11_000, distanceDM: -600, accuracyDM: 100}))
+}
+
+// Who is silent stands where they stood; the clock alone makes them dwell.
+func TestDwellingInSilence(t *testing.T) {
+	var s state
+	require.Empty(t, s.still(dwelling, 1_000_000), "nobody is there")
+	for i := range 3 {
+		s.step(dwelling, at{-60, 10}.observation(i))
+	}
+	before := s
+	require.Empty(t, s.still(dwelling, 23_999))
+	require.Equal(t, before, s)
+	require.Equal(t, Dwell, s.still(dwelling, 24_000))
+	require.Empty(t, s.still(dwelling, 30_000), "once")
+	require.Equal(t, before.lastTS, s.lastTS, "the next fix counts, whatever the phone's clock says")
+
+	s = before
+	s.step(dwelling, at{60, 10}.observation(3))
+	require.Empty(t, s.still(dwelling, 1_000_000), "on the way out, by the newest fix")
 }
 
 func TestOldFixesChangeNothing(t *testing.T) {
@@ -112,7 +134,7 @@ func TestStandingStill(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		radius := rapid.Float64Range(MinRadiusM, 300).Draw(rt, "radius")
 		fence := circleShape(12.97, 77.59, radius)
-		r := rules{depthDM: int64(fence.depthM * 10)}
+		r := rules{depthDM: int64(fence.depthM * 10), fixes: rapid.Int64Range(1, 3).Draw(rt, "confirm"), confirmMS: 10_000}
 		// Near the edge mostly.
 		true0 := radius + rapid.Float64Range(-120, 120).Draw(rt, "from the edge")
 		true0 = max(0, true0)
@@ -146,7 +168,10 @@ func TestStandingStill(t *testing.T) {
 // decide.
 func TestStepsAgreeWithAModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		r := rules{depthDM: rapid.Int64Range(10, 800).Draw(rt, "depth")}
+		r := rules{
+			depthDM: rapid.Int64Range(10, 800).Draw(rt, "depth"), fixes: rapid.Int64Range(1, 5).Draw(rt, "confirm"),
+			confirmMS: rapid.SampledFrom([]int64{1000, 10_000}).Draw(rt, "or after"),
+		}
 		if rapid.Bool().Draw(rt, "dwell") {
 			r.dwellMS = 15_000
 		}
@@ -200,7 +225,7 @@ func (m *model) take(r rules, o observation) Kind {
 		return ""
 	}
 	m.run = append(m.run, o)
-	if len(m.run) < 2 || len(m.run) < confirmFixes && o.ts-m.run[0].ts < confirmAfter.Milliseconds() {
+	if n := len(m.run); int64(n) < r.fixes && (n < 2 || o.ts-m.run[0].ts < r.confirmMS) {
 		return ""
 	}
 	run := m.run

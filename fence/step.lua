@@ -7,7 +7,8 @@
 --       driver, time, distance to the edge, accuracy, how its event ends
 --
 -- Lengths are decimetres. An accuracy of -1 stands for a driver who is not heard
--- of any more; its distance is the time of the state that this is about.
+-- of any more, and -2 for one who was not heard of for a while and is taken to be
+-- where they were; the distance is the time of the state that this is about.
 --
 -- Returns a byte per fix: e entered, x left, d dwelt, + has a state, - has none,
 -- and = for one that is not newer than the state.
@@ -43,9 +44,18 @@ for i = 9, #ARGV, 5 do
     count = count + 1
     return count >= need or (count > 1 and ts - since >= confirm)
   end
-  if a == -1 then
+  local function dwelling()
+    if dwell > 0 and dwelt == 0 and ts - entered >= dwell then
+      dwelt = 1
+      tell('dwell', closing)
+      reply = 'd'
+    end
+  end
+  if a < 0 then
     if last ~= d then
       reply = '='
+    elseif a == -2 then
+      if inside and count == 0 then dwelling() end
     else
       if inside then
         tell('exit', closing)
@@ -79,11 +89,7 @@ for i = 9, #ARGV, 5 do
         end
       else
         count = 0
-        if dwell > 0 and dwelt == 0 and ts - entered >= dwell then
-          dwelt = 1
-          tell('dwell', closing)
-          reply = 'd'
-        end
+        dwelling()
       end
     end
   end

@@ -18,8 +18,10 @@ var stepScript = &cache.Script{Name: "fence_step", Lua: stepLua, Go: stepTwin}
 const (
 	stepHeadArgs = 8
 	stepFixArgs  = 5
-	silentArg    = "-1" // in place of an accuracy
-	eventField   = "event"
+	// In place of an accuracy, for a driver who was not heard of:
+	goneArg    = "-1" // for so long that the visit ends
+	stillArg   = "-2" // and is taken to be where they were
+	eventField = "event"
 
 	// keepEvents bounds a fence's stream.
 	keepEvents = 1000
@@ -37,14 +39,15 @@ const (
 
 var gotKind = map[Kind]byte{Enter: gotEnter, Exit: gotExit, Dwell: gotDwell}
 
-// stepCall begins a call for a fence. Fixes are added by sawFix and sawSilence.
+// stepCall begins a call for a fence. Fixes are added by sawFix and
+// sawNothing.
 func stepCall(id string, r rules) cache.Call {
 	quoted, _ := json.Marshal(id) // a string can always be written
 	return cache.Call{
 		Script: stepScript,
 		Keys:   []string{keyDrivers(id), keyEvents(id)},
 		Args: []string{
-			strconv.Itoa(confirmFixes), decimal(confirmAfter.Milliseconds()), strconv.Itoa(leaveMarginDM),
+			decimal(r.fixes), decimal(r.confirmMS), strconv.Itoa(leaveMarginDM),
 			decimal(r.depthDM), decimal(r.dwellMS), strconv.Itoa(keepEvents),
 			Channel(id), `{"fence_id":` + string(quoted) + `,"seq":`,
 		},
@@ -55,9 +58,10 @@ func sawFix(c *cache.Call, f *Fix, o observation) {
 	c.Args = append(c.Args, f.DriverID, decimal(o.ts), decimal(o.distanceDM), decimal(o.accuracyDM), f.closing(o.ts, false))
 }
 
-// sawSilence ends the visit of a driver who was last heard of at lastTS.
-func sawSilence(c *cache.Call, f *Fix, lastTS, nowMS int64) {
-	c.Args = append(c.Args, f.DriverID, decimal(nowMS), decimal(lastTS), silentArg, f.closing(nowMS, true))
+// sawNothing is for a driver whose state is of lastTS, and who was not heard of since;
+// what that means is goneArg or stillArg.
+func sawNothing(c *cache.Call, f *Fix, lastTS, nowMS int64, means string) {
+	c.Args = append(c.Args, f.DriverID, decimal(nowMS), decimal(lastTS), means, f.closing(nowMS, true))
 }
 
 // closing is how an event of the fix ends.
@@ -82,7 +86,7 @@ func stepTwin(tx cache.Tx, keys, args []string) cache.Value {
 		n, _ := strconv.ParseInt(s, 10, 64) // stepCall wrote it
 		return n
 	}
-	r := rules{depthDM: number(args[3]), dwellMS: number(args[4])}
+	r := rules{fixes: number(args[0]), confirmMS: number(args[1]), depthDM: number(args[3]), dwellMS: number(args[4])}
 	keep := int(number(args[5]))
 	tell := func(kind Kind, closing string) {
 		seq := int64(1)
@@ -98,7 +102,7 @@ func stepTwin(tx cache.Tx, keys, args []string) cache.Value {
 		before := tx.HGet(keys[0], fixes[0])
 		s := decodeState(before.Str)
 		o := observation{ts: number(fixes[1]), distanceDM: number(fixes[2]), accuracyDM: number(fixes[3])}
-		silent := fixes[3] == silentArg
+		silent := fixes[3] == goneArg || fixes[3] == stillArg
 		if silent && s.lastTS != o.distanceDM || !silent && o.ts <= s.lastTS {
 			replies = append(replies, gotOld)
 			continue
@@ -107,6 +111,8 @@ func stepTwin(tx cache.Tx, keys, args []string) cache.Value {
 		switch {
 		case !silent:
 			kind = s.step(r, o)
+		case fixes[3] == stillArg:
+			kind = s.still(r, o.ts)
 		case s.inside:
 			s, kind = state{}, Exit
 		default:

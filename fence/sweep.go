@@ -31,8 +31,8 @@ type overlooked struct {
 }
 
 // Sweep compares the states of drivers in fences with where the drivers are, and
-// takes in what no server has noticed. It ends the visits of drivers who are not
-// heard of, and removes what is left of fences that are no more.
+// takes in what no server has noticed. Drivers who are not heard of dwell, and after
+// long their visits end. What is left of fences that are no more it removes.
 func (f *Fences) Sweep(ctx context.Context) error {
 	occupied, err := f.engine.ZRangeByScore(ctx, keyOccupied, cache.ScoreRange{Min: math.Inf(-1), Max: math.Inf(1)})
 	if err != nil {
@@ -117,7 +117,9 @@ func (f *Fences) catchUp(ctx context.Context, drivers []string, left map[string]
 			if seen, ok := o.fence.shape.observe(fix); ok && fix.TS > o.state.lastTS {
 				s.add(o.fence, fix, seen)
 			} else if max(fix.TS, o.state.lastTS) < now-silentAfter.Milliseconds() {
-				s.addSilence(o.fence, fix, o.state.lastTS, now)
+				s.addSilence(o.fence, fix, o.state.lastTS, now, goneArg)
+			} else if o.state.still(o.fence.rules, now) == Dwell {
+				s.addSilence(o.fence, fix, o.state.lastTS, now, stillArg)
 			}
 		}
 	}
@@ -125,8 +127,8 @@ func (f *Fences) catchUp(ctx context.Context, drivers []string, left map[string]
 	return f.apply(ctx, s)
 }
 
-func (s *sight) addSilence(h *held, p *Fix, lastTS, nowMS int64) {
+func (s *sight) addSilence(h *held, p *Fix, lastTS, nowMS int64, means string) {
 	v := s.of(h)
-	sawSilence(&v.call, p, lastTS, nowMS)
+	sawNothing(&v.call, p, lastTS, nowMS, means)
 	v.drivers = append(v.drivers, p.DriverID)
 }

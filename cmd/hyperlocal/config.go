@@ -57,6 +57,8 @@ type config struct {
 	MaxFences        int           `koanf:"max-fences"`
 	StoreFence       float64       `koanf:"store-fence"`
 	CustomerFence    float64       `koanf:"customer-fence"`
+	FenceFixes       int           `koanf:"fence-fixes"`
+	FenceAfter       time.Duration `koanf:"fence-after"`
 	LiveTick         time.Duration `koanf:"live-tick"`
 	AllowedOrigins   []string      `koanf:"allowed-origins"`
 	ShutdownTimeout  time.Duration `koanf:"shutdown-timeout"`
@@ -111,6 +113,8 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Int("max-fences", fence.DefaultMaxFences, "let callers put at most so many fences")
 	f.Float64("store-fence", 100, "drivers are at a store within this many `metres`")
 	f.Float64("customer-fence", 200, "drivers are near a customer within this many `metres`")
+	f.Int("fence-fixes", 3, "believe so many pings in a row that a driver has entered or left a fence")
+	f.Duration("fence-after", 10*time.Second, "or two of them so far apart, with none between that says otherwise")
 	f.Duration("live-tick", 500*time.Millisecond, "push positions to followers this often")
 	f.StringSlice("allowed-origins", nil, "web `origins` besides the server's own that may open a WebSocket, as https://app.example.com")
 	f.Duration("shutdown-timeout", 20*time.Second, "give requests and flushes so long to finish when stopping")
@@ -203,6 +207,7 @@ func (c config) check() error {
 		{"bucket", c.Bucket, time.Second, time.Minute},
 		{"bucket-grace", c.BucketGrace, time.Millisecond, 10 * time.Minute},
 		{"flush-every", c.FlushEvery, 100 * time.Millisecond, time.Hour},
+		{"fence-after", c.FenceAfter, time.Second, 10 * time.Minute},
 		{"live-tick", c.LiveTick, 50 * time.Millisecond, 10 * time.Second},
 		{"shutdown-timeout", c.ShutdownTimeout, time.Second, 10 * time.Minute},
 	} {

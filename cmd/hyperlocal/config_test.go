@@ -108,6 +108,7 @@ func TestConfigRefuses(t *testing.T) {
 		"burst of years":       {args: []string{"--address-rate", "1", "--address-burst", "100000000"}, want: "--address-burst"},
 		"no network":           {args: []string{"--trusted-proxies", "10.0.0.1"}, want: "--trusted-proxies"},
 		"no time for a body":   {args: []string{"--body-timeout", "0s"}, want: "--body-timeout"},
+		"no fix":               {args: []string{"--fence-fixes", "0"}, want: "--fence-fixes"},
 		"unknown durability":   {args: []string{"--engine-durability", "much"}, want: "server or wait"},
 		"no replicas":          {args: []string{"--engine-durability", "wait"}, want: "no replicas"},
 		"negative partners":    {args: []string{"--demo-partners", "-1"}, want: "--demo-partners"},

@@ -16,7 +16,8 @@ import (
 // openFences makes the fences and what connects them with the others.
 func (p *parts) openFences(ctx context.Context, c config) error {
 	p.fences = fence.New(p.engine, fenceStores{p.inventory}, fenceOrders{p.orders}, fencePositions{p.fleet}, fence.Options{
-		MaxFences: c.MaxFences, StoreRadiusM: c.StoreFence, CustomerRadiusM: c.CustomerFence, Log: p.log,
+		MaxFences: c.MaxFences, StoreRadiusM: c.StoreFence, CustomerRadiusM: c.CustomerFence,
+		ConfirmFixes: c.FenceFixes, ConfirmAfter: c.FenceAfter, Log: p.log,
 	})
 	return p.fences.Load(ctx)
 }
@@ -25,6 +26,9 @@ func (p *parts) openFences(ctx context.Context, c config) error {
 func (c config) checkFences() error {
 	if c.MaxFences < 1 || c.MaxFences > 1_000_000 {
 		return fmt.Errorf("--max-fences %d: must be between 1 and 1000000", c.MaxFences)
+	}
+	if c.FenceFixes < 1 || c.FenceFixes > 100 {
+		return fmt.Errorf("--fence-fixes %d: must be between 1 and 100", c.FenceFixes)
 	}
 	for flag, metres := range map[string]float64{"store-fence": c.StoreFence, "customer-fence": c.CustomerFence} {
 		if !(metres >= fence.MinRadiusM && metres <= fence.MaxRadiusM) {
