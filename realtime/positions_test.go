@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -291,5 +292,54 @@ func TestStockIsMerged(t *testing.T) {
 		gone := f.one(typeHistoryGone)
 		require.Equal(t, "store:S1", gone.Topic)
 		require.JSONEq(t, `null`, string(gone.Data), "the follower reads the stock again")
+	})
+}
+
+// Followers of a fence get each event from when they follow it, and are told when some
+// may have been missed.
+func TestFenceEvents(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, r *rig) {
+		publish := func(fence, payload string) {
+			_, _ = r.pubsub.Publish(t.Context(), "fence_events:{"+fence+"}", payload)
+			synctest.Wait()
+		}
+		event := func(fence string, seq int) string {
+			return fmt.Sprintf(`{"fence_id":%q,"seq":%d,"kind":"enter","driver_id":"d1","ts":1,"lat":12.97,"lon":77.59}`, fence, seq)
+		}
+		f, other := r.newFan(t), r.newFan(t)
+		f.send(`{"subscribe":["fence:gate","fence:store:S1"]}`)
+		for _, m := range f.messages() {
+			require.Equal(t, typeSubscribed, m.Type)
+			require.JSONEq(t, `null`, string(m.Data))
+			require.Empty(t, m.ID)
+		}
+		publish("gate", event("gate", 7))
+		other.send(`{"subscribe":["fence:gate"]}`)
+		other.one(typeSubscribed)
+		publish("gate", event("gate", 8))
+		publish("gate", `not json`)
+		publish("gate", `{"kind":"enter"}`)
+		publish("elsewhere", event("elsewhere", 1))
+		got := f.messages()
+		require.Len(t, got, 2, "each counts")
+		for i, m := range got {
+			require.Equal(t, message{"fence:gate", strconv.Itoa(7 + i), typeFence, json.RawMessage(event("gate", 7+i))}, m)
+		}
+		require.Equal(t, "8", other.one(typeFence).ID, "from when it is followed")
+		publish("store:S1", event("store:S1", 1))
+		require.Equal(t, "fence:store:S1", f.one(typeFence).Topic)
+
+		r.pubsub.lose()
+		topics := map[string]string{}
+		for _, m := range f.messages() {
+			require.Equal(t, typeHistoryGone, m.Type)
+			topics[m.Topic] = string(m.Data)
+		}
+		require.Equal(t, map[string]string{"fence:gate": "null", "fence:store:S1": "null"}, topics, "the follower reads the events again")
+
+		f.send(`{"unsubscribe":["fence:gate"]}`)
+		publish("gate", event("gate", 9))
+		require.Empty(t, f.messages())
+		require.Equal(t, []string{"fence_events:{gate}", "fence_events:{store:S1}"}, r.pubsub.subscribed(), "the other follows it still")
 	})
 }

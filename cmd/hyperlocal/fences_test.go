@@ -74,3 +74,47 @@ func TestMilestonesReachFollowers(t *testing.T) {
 	p.do("GET", "/v1/fences/bridge/events", nil).ok(200, &events)
 	require.Len(t, events.Events, 2)
 }
+
+// A server that starts again has the fences and who is within them: nobody enters
+// twice, and the numbers of events go on.
+func TestFencesOutliveARestart(t *testing.T) {
+	dir := t.TempDir()
+	at := time.Now().Add(-time.Hour)
+	stand := func(p *process, lat float64) {
+		t.Helper()
+		at = at.Add(time.Minute)
+		for range 4 {
+			at = at.Add(4 * time.Second)
+			one := ping("asha", lat, 77.59, at)
+			one["accuracy_m"] = 5
+			p.do("POST", "/v1/locations", one).ok(200, nil)
+		}
+	}
+	type event struct {
+		Seq  int
+		Kind string
+	}
+	events := func(p *process) []event {
+		t.Helper()
+		var got struct{ Events []event }
+		p.do("GET", "/v1/fences/gate/events", nil).ok(200, &got)
+		return got.Events
+	}
+	gate := map[string]any{"circle": map[string]any{"lat": 12.97, "lon": 77.59, "radius_m": 150.0}, "name": "the gate"}
+
+	p := startServer(t, "--data-dir", dir)
+	p.do("PUT", "/v1/fences/gate", gate).ok(200, nil)
+	stand(p, 12.97)
+	require.Equal(t, []event{{1, "enter"}}, events(p))
+	require.Zero(t, p.interrupt())
+
+	p = startServer(t, "--data-dir", dir)
+	var kept map[string]any
+	p.do("GET", "/v1/fences/gate", nil).ok(200, &kept)
+	require.Equal(t, gate["name"], kept["name"])
+	require.Equal(t, gate["circle"], kept["circle"])
+	stand(p, 12.97)
+	require.Equal(t, []event{{1, "enter"}}, events(p))
+	stand(p, 12.99)
+	require.Equal(t, []event{{1, "enter"}, {2, "exit"}}, events(p))
+}

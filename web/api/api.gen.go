@@ -329,7 +329,7 @@ type FenceEvent struct {
 	// Seq 1, 2, 3, … within the fence
 	Seq int64 `json:"seq"`
 
-	// Silent An exit, since the driver was not heard of for half an hour
+	// Silent The driver was not heard of: an exit after half an hour, or a dwell by the clock; ts is the server's time then
 	Silent bool `json:"silent,omitempty"`
 
 	// TS Milliseconds since 1970-01-01 UTC
