@@ -125,6 +125,7 @@ func TestAppsBadMessages(t *testing.T) {
 		{"owntracks", "u=x", `{"_type":"location","lat":"1","lon":"1","tst":"1700000000"}`, 200, "accepted"},
 		{"owntracks", "u=x", `{"_type":"location","lat":1,"lon":1,"tst":1700000000}`, 200, "duplicate"},
 		{"owntracks", "u=x", `{"_type":"location","lat":1,"lon":1,"tst":1900000000}`, 200, "future"},
+		{"owntracks", "u=x", `{"_type":"encrypted","data":"AAAA"}`, 200, "invalid"},
 		{"osmand", "id=%zz", "", 400, "body"},
 		{"osmand", "id=y", "a=%zz", 400, "body"},
 		{"osmand", "", "", 400, "id"},
@@ -152,6 +153,10 @@ func TestAppsBadMessages(t *testing.T) {
 			case c.path == "owntracks":
 				require.NoError(t, err)
 				require.Equal(t, c.want, rec.Header().Get("Hyperlocal-Verdict"))
+				require.Equal(t, c.want == "accepted", rec.Header().Get("Hyperlocal-Detail") == "")
+				if strings.Contains(c.body, "encrypted") {
+					require.Contains(t, rec.Header().Get("Hyperlocal-Detail"), "_type is encrypted")
+				}
 			default:
 				require.NoError(t, err)
 				require.Contains(t, rec.Body.String(), c.want)
@@ -159,6 +164,7 @@ func TestAppsBadMessages(t *testing.T) {
 		})
 	}
 	require.EqualValues(t, 1, h.Mocks())
+	require.EqualValues(t, 9, h.Counts()[geo.Invalid], "also what is encrypted")
 	rec, err := sendApp(h, http.MethodGet, "/v1/osmand", appCase{Query: "id=z&lat=1&lon=1"})
 	require.NoError(t, err)
 	require.Contains(t, rec.Body.String(), `"accepted":1`)

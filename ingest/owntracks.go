@@ -27,6 +27,10 @@ type ownTracks struct {
 	TID   json.RawMessage `json:"tid"`
 }
 
+// encrypted is a message that nobody here has the key of. It may well be a location,
+// so it counts.
+var encrypted = fault("_type", "is encrypted: leave the app's encryption key empty, and use https")
+
 const (
 	kmh     = 1 / 3.6
 	percent = 100
@@ -34,8 +38,8 @@ const (
 
 // OwnTracks serves POST /v1/owntracks. Whatever is not a location is taken and
 // ignored, and a bad location, too, has status 200: the apps send what is refused
-// again and again. They expect a JSON array of messages for them: there are none, and what others
-// are told in the body stands in headers.
+// again and again. They expect a JSON array of messages for them: there are
+// none, and what others are told in the body stands in headers.
 func (h *Handler) OwnTracks(c echo.Context) error {
 	w := h.work.Get().(*work)
 	defer h.putBack(w)
@@ -58,6 +62,9 @@ func (h *Handler) OwnTracks(c echo.Context) error {
 	header.Set("Hyperlocal-Server-Time-Ms", strconv.FormatInt(h.opt.Now().UnixMilli(), 10))
 	for _, o := range w.outcomes {
 		header.Set("Hyperlocal-Verdict", o.Verdict.String())
+		if o.Detail != "" {
+			header.Set("Hyperlocal-Detail", strings.TrimSpace(o.Field+" "+o.Detail))
+		}
 	}
 	return c.JSONBlob(http.StatusOK, []byte("[]"))
 }
@@ -72,7 +79,11 @@ func decodeOwnTracks(pings []Ping, body []byte, user string) ([]Ping, error) {
 	if err := json.Unmarshal(body, &m); err != nil {
 		return pings, errBroken
 	}
-	if m.Type != "location" {
+	switch m.Type {
+	case "location":
+	case "encrypted":
+		return append(pings, encrypted), nil
+	default:
 		return pings, nil
 	}
 	r := report{
