@@ -100,6 +100,12 @@ func (h *Hub) repair(ctx context.Context, t *topic) error {
 	t.mu.Lock()
 	t.order.torn = false
 	seq, live, followed := t.order.seq, t.order.live, len(t.subs) > 0
+	// Who has come since may have read more than the others have got. If the order
+	// stands before that now, it was lost.
+	furthest := seq
+	for s := range t.subs {
+		furthest = max(furthest, s.seen)
+	}
 	t.mu.Unlock()
 	if !live || !followed {
 		return nil
@@ -119,7 +125,7 @@ func (h *Hub) repair(ctx context.Context, t *topic) error {
 	}
 	t.order.checked = h.opts.Now()
 	run, whole := goingOn(events, seq, o.Seq)
-	if t.order.seq == seq && (o.Seq < seq || !whole) {
+	if t.order.seq == seq && (o.Seq < furthest || !whole) {
 		h.restart(t, o)
 		return nil
 	}

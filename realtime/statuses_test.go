@@ -319,3 +319,24 @@ func TestMilestones(t *testing.T) {
 		require.Equal(t, []string{typeSubscribed, typeMilestone, typeStatus}, []string{ms[0].Type, ms[1].Type, ms[2].Type})
 	})
 }
+
+// A follower who came last has read an event that the others had not got yet, and that
+// a failover lost then: only that one follower is ahead of what is left.
+func TestAFollowerWhoIsAheadHearsOfALoss(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, r *rig) {
+		r.step("O1", "placed", "")
+		first, last := r.newFan(t), r.newFan(t)
+		first.send(`{"subscribe":["order:O1"]}`)
+		first.one(typeSubscribed)
+		r.orders.add("O1", "accepted", "") // its publication is on the way
+		last.ctx = context.WithValue(t.Context(), duringRead{}, func() { r.orders.fail(errDown) })
+		last.send(`{"subscribe":["order:O1"]}`)
+		require.Equal(t, "2", last.one(typeSubscribed).ID)
+		r.orders.cut("O1", 1)
+		r.orders.fail(nil)
+		time.Sleep(2 * r.hub.opts.Recheck)
+		require.Equal(t, "1", last.one(typeHistoryGone).ID)
+		r.step("O1", "cancelled", "")
+		require.Equal(t, []int64{2}, last.statuses())
+	})
+}
