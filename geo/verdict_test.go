@@ -82,6 +82,19 @@ func TestBelievedWithinABatch(t *testing.T) {
 	requireInZones(t, b, "d", "east")
 }
 
+// Two runs in one request, at places far from each other.
+func TestBelievedTwiceWithinABatch(t *testing.T) {
+	b := newBed(t)
+	b.clock.advance(time.Minute)
+	record(t, b.Fleet, "a", at("d", westLon, base))
+	run := make([]Fix, 8)
+	for i := range run {
+		run[i] = far("d", westLon, base+int64(i+1)*4000, 9000*float64(1+i/4))
+	}
+	record(t, b.Fleet, "iiaaiiaa", run...)
+	requireNewest(t, b, "d", run[7].TS, b.zones.Locate(run[7].Lat, run[7].Lon))
+}
+
 func TestDuplicatesSayWhere(t *testing.T) {
 	b := newBed(t)
 	b.clock.advance(time.Minute)
