@@ -4,8 +4,9 @@ package geo
 // both must round alike.
 
 // apartSquared returns the square of the distance between two places in 1e-7 degree of
-// arc, in the tangent plane: exact enough for a few kilometres. The conversions
-// keep the compiler from fusing products and sums.
+// arc, in the tangent plane: exact over some kilometres, and over thousands, where
+// cars average less than half of any bound, rather too long than too short. The
+// conversions keep the compiler from fusing products and sums.
 func apartSquared(from, to place) float64 {
 	const halfTurn, turn = 1_800_000_000, 3_600_000_000
 	dLat := float64(to.lat) - float64(from.lat)
@@ -48,9 +49,10 @@ func slack(accuracy int32) int64 {
 }
 
 // tooFar reports whether no vehicle gets so far, squared, in the time between two
-// fixes. maxSpeed is in 1e-7 degree of arc per second.
+// fixes, whichever is the later one. maxSpeed is in 1e-7 degree of arc per second.
 func tooFar(d2 float64, from, to place, maxSpeed int64) bool {
-	reach := float64(maxSpeed*(to.ts-from.ts) + 1000*unitsPerDM*(slack(from.accuracy)+slack(to.accuracy)))
+	dt := to.ts - from.ts
+	reach := float64(maxSpeed*max(dt, -dt) + 1000*unitsPerDM*(slack(from.accuracy)+slack(to.accuracy)))
 	return d2*1_000_000 > reach*reach
 }
 

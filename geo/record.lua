@@ -79,9 +79,9 @@ local function find(path, body)
   end
 end
 
--- The square of a distance is that of the tangent plane, in 1e-7 degree: exact
--- enough for a few kilometres, and made of nothing but sums and products, which
--- both twins round alike. The cosine is the first terms of its series.
+-- The square of a distance is that of the tangent plane, in 1e-7 degree: made of
+-- nothing but sums and products, which both twins round alike, exact over some
+-- kilometres, and over thousands rather too long than too short. The cosine is the first terms of its series.
 local function square(lat0, lon0, lat1, lon1)
   local dlat, dlon = lat1 - lat0, lon1 - lon0
   if dlon > 1800000000 then dlon = dlon - 3600000000
@@ -133,40 +133,37 @@ for i, driver in ipairs(drivers) do
     local verdict = 'u'
     if known then
       local t, la, lo, speed, a = struct.unpack('>I8i4i4I2I2', data, p)
-      local high = string.byte(data, p + 31)
       if t == ts then
         verdict = (la == lat and lo == lon) and 'd' or 'D'
       else
-        local d2 = 0
-        local comparable = t > ts and ts >= 0 and t - ts <= window
+        local s, n = struct.unpack('>I8I2', data, p + 23)
+        local part = parts[n % 32768]
+        local path, body = part.path[i], string.sub(data, p + 6, p + 19)
+        local at = t < ts and find(path, body)
+        local d2, dt = 0, math.abs(t - ts)
+        local comparable = ts >= 0 and dt <= window
         if comparable then d2 = square(lat, lon, la, lo) end
-        local reach = max * (t - ts) + 9000 * (slack(acc) + slack(a))
-        if comparable and high < 128 and d2 * 1000000 > reach * reach then
+        local reach = max * dt + 9000 * (slack(acc) + slack(a))
+        if at then
+          verdict = string.sub(path, at, at + 9) == string.sub(body, 1, 10) and 'd' or 'D'
+        elseif comparable and n < 32768 and d2 * 1000000 > reach * reach then
           verdict = 'i'
+        elseif #path >= limit then
+          verdict = 'f'
         else
-          local s, n = struct.unpack('>I8I2', data, p + 23)
-          local part = parts[n % 32768]
-          local path, body = part.path[i], string.sub(data, p + 6, p + 19)
-          local at = t < ts and find(path, body)
-          if at then
-            verdict = string.sub(path, at, at + 9) == string.sub(body, 1, 10) and 'd' or 'D'
-          elseif #path >= limit then
-            verdict = 'f'
+          part.path[i], part.changed[i] = path .. body, true
+          if t < ts then
+            verdict = 'l'
           else
-            part.path[i], part.changed[i] = path .. body, true
-            if t < ts then
-              verdict = 'l'
+            if not settled and not entered then
+              verdict, entered = 'A', true
             else
-              if not settled and not entered then
-                verdict, entered = 'A', true
-              else
-                local near = 9 * noise(acc, a)
-                local still = comparable and d2 <= near * near and (speed == 65535 or speed < 50)
-                verdict = still and 's' or 'a'
-              end
-              ts, lat, lon, acc = t, la, lo, a
-              newest, score = p, s
+              local near = 9 * noise(acc, a)
+              local still = comparable and d2 <= near * near and (speed == 65535 or speed < 50)
+              verdict = still and 's' or 'a'
             end
+            ts, lat, lon, acc = t, la, lo, a
+            newest, score = p, s
           end
         end
       end

@@ -252,19 +252,19 @@ func (r *recording) judge(prev, at place, fix string) byte {
 	if at.ts == prev.ts {
 		return duplicate(at.lat == prev.lat && at.lon == prev.lon)
 	}
+	b := &r.buckets[bucketOf(fix)]
+	path, body := b.fields.Get(b.at).Str, fix[bodyStart:bodyEnd]
 	dt, d2 := at.ts-prev.ts, 0.0
-	comparable := dt > 0 && prev.ts >= 0 && dt <= r.window
+	if dt < 0 {
+		if i := findTime(path, body); i >= 0 {
+			return duplicate(path[i:i+10] == body[:10])
+		}
+	}
+	comparable := prev.ts >= 0 && max(dt, -dt) <= r.window
 	if comparable {
 		d2 = apartSquared(prev, at)
 		if fix[wireFixSize-2]&(believed>>8) == 0 && tooFar(d2, prev, at, r.maxSpeed) {
 			return gotImplausible
-		}
-	}
-	b := &r.buckets[bucketOf(fix)]
-	path, body := b.fields.Get(b.at).Str, fix[bodyStart:bodyEnd]
-	if dt < 0 {
-		if i := findTime(path, body); i >= 0 {
-			return duplicate(path[i:i+10] == body[:10])
 		}
 	}
 	if len(path) >= maxBucketFixes*bucketFixSize {

@@ -2,6 +2,7 @@ package geo
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -47,8 +48,8 @@ func TestClaimAgrees(t *testing.T) {
 
 var (
 	someDrivers = rapid.SampledFrom([]string{"d1", "d2", "d 3/é"})
-	// Times in three buckets, some of them equal, some a bucket apart.
-	someTimes = rapid.SampledFrom([]int64{base, base + 1, base + 4000, base + 29_999, base + 30_000, base + 34_000, base + 60_000, base + 95_000})
+	// Times in four buckets, some of them equal, some a bucket apart, one beyond the window.
+	someTimes = rapid.SampledFrom([]int64{base - 86_400_000, base, base + 1, base + 4000, base + 29_999, base + 30_000, base + 34_000, base + 60_000, base + 95_000})
 )
 
 func drawFix(rt *rapid.T) Fix {
@@ -150,7 +151,10 @@ func TestTwinsAgreeAtTheSpeedLimit(t *testing.T) {
 		from := Fix{DriverID: fmt.Sprint("d", i), Lat: (2*random.Float64() - 1) * 85, Lon: (2*random.Float64() - 1) * 180, TS: base}
 		to := from
 		to.TS += 1 + random.Int64N(60_000)
-		metres := limit * float64(to.TS-base) / 1000 * (1 + 1e-5*random.NormFloat64())
+		if i%2 == 0 { // a late one
+			to.TS = 2*from.TS - to.TS
+		}
+		metres := limit * math.Abs(float64(to.TS-base)) / 1000 * (1 + 1e-5*random.NormFloat64())
 		to.Lat, to.Lon = destination(from.Lat, from.Lon, random.Float64()*360, metres)
 		b.add(2*i, &from, k)
 		b.add(2*i+1, &to, k)
