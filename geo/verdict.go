@@ -23,7 +23,8 @@ const (
 	Duplicate
 	// Future: further ahead of the server's clock than Limits.MaxAhead.
 	Future
-	// Implausible: no vehicle gets there in the time since the fix before.
+	// Implausible: no vehicle gets there in the time since the driver's newest fix, or,
+	// if it is older than that one, from there to the newest.
 	Implausible
 	// Stationary: accepted, and the driver's present; but it is no further from the
 	// fix before than both are inexact, so it says nothing of a way.
@@ -65,8 +66,10 @@ type Outcome struct {
 // Limits bound what is believed. The zero value of a field stands for its
 // default.
 type Limits struct {
-	MaxSpeedMPS        float64       // between two fixes; default 50 m/s
-	PlausibilityWindow time.Duration // speed is checked between fixes at most this far apart; default 60 s
+	MaxSpeedMPS float64 // between two fixes; default 50 m/s
+	// PlausibilityWindow is how far apart two fixes may be to be compared. The longer
+	// they are, the more is allowed anyway, so it is long: default 24 h.
+	PlausibilityWindow time.Duration
 	MaxAhead           time.Duration // of the server's clock; default 10 s
 	MaxAge             time.Duration // older fixes are invalid; default 24 h
 	// BelieveAfter is the length of a run of fixes, each implausible after what is
@@ -79,7 +82,7 @@ func (l Limits) withDefaults() Limits {
 		l.MaxSpeedMPS = 50
 	}
 	if l.PlausibilityWindow <= 0 {
-		l.PlausibilityWindow = time.Minute
+		l.PlausibilityWindow = 24 * time.Hour
 	}
 	if l.MaxAhead <= 0 {
 		l.MaxAhead = 10 * time.Second
@@ -128,7 +131,7 @@ var (
 	badBearing         = Outcome{Invalid, "bearing_deg", "must be a finite number"}
 	badBattery         = Outcome{Invalid, "battery", "must be a number between 0 and 1"}
 	duplicateTS        = Outcome{Duplicate, "ts", "the driver has a fix of this time already"}
-	implausibleAt      = Outcome{Implausible, "lat", "too far from the driver's fix before it for the time between them"}
+	implausibleAt      = Outcome{Implausible, "lat", "too far from the driver's newest fix for the time between them"}
 	bucketFull         = Outcome{Implausible, "ts", "more fixes of this half minute than any phone takes"}
 	duplicateElsewhere = Outcome{Duplicate, "ts", "the driver has a fix of this time already, at another place"}
 	accepted           = Outcome{Verdict: Accepted}

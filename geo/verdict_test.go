@@ -18,7 +18,7 @@ type step struct {
 	want            Verdict
 }
 
-// What a fix is after one at the same place, by the default thresholds.
+// What a fix is after one at the same place, by the default thresholds but for the age.
 func TestVerdictAfterAFix(t *testing.T) {
 	const u = float32(Unknown)
 	for name, steps := range map[string][]step{
@@ -39,15 +39,24 @@ func TestVerdictAfterAFix(t *testing.T) {
 		"jumps to and fro": {{4, 9000, 5, 40, Implausible}, {8, 20, 5, 5, Accepted}, {12, 9000, 5, 40, Implausible},
 			{16, 9100, 5, 40, Implausible}, {20, 40, 5, 5, Accepted}, {24, 9200, 5, 40, Implausible}, {28, 9300, 5, 40, Implausible}},
 		"wild jumps":          {{4, 9000, 5, 40, Implausible}, {8, 19000, 5, 40, Implausible}, {12, 29000, 5, 40, Implausible}},
-		"after the window":    {{61, 90000, 5, 40, Accepted}},
+		"after a minute":      {{61, 3000, 5, 40, Accepted}, {122, 9200, 5, 40, Implausible}},
+		"a minute's leap":     {{61, 90000, 5, 40, Implausible}},
+		"after an hour":       {{3600, 150_000, 5, 40, Accepted}},
+		"by plane":            {{7200, 1_500_000, 5, 40, Implausible}, {7500, 1_505_000, 5, 40, Implausible}, {7800, 1_510_000, 5, 40, Accepted}},
+		"a day later":         {{86_401, 9_000_000, 5, 40, Accepted}},
+		"hours between":       {{7200, 1_500_000, 5, 40, Implausible}, {10_801, 1_505_000, 5, 40, Implausible}, {14_402, 1_510_000, 5, 40, Implausible}},
 		"the same time":       {{0, 0, u, u, Duplicate}},
 		"the time, elsewhere": {{0, 20, u, u, Duplicate}},
 		"before":              {{-1, 0, u, u, Late}},
+		"before, and far off": {{-60, 3000, u, u, Late}, {-59, 3100, u, u, Implausible}, {-60, 3000, u, u, Duplicate}},
+		"a backlog elsewhere": {{-90, 9000, u, u, Implausible}, {-80, 9100, u, u, Implausible}, {-70, 9200, u, u, Late}, {-60, 9300, u, u, Late},
+			{-50, 500, u, u, Late}, {-40, 9400, u, u, Late}, {4, 5, u, u, Stationary}, {-35, 9500, u, u, Implausible}},
 	} {
 		for zones, lon := range map[string]float64{"in one zone": westLon, "over the border": 77.58999} {
 			t.Run(name+" "+zones, func(t *testing.T) {
 				b := newBed(t)
-				b.clock.advance(10 * time.Minute)
+				b.clock.advance(24 * time.Hour)
+				b.Fleet = NewFleet(b.engine, b.zones, FleetOptions{Now: b.clock.now, Limits: Limits{MaxAge: 48 * time.Hour}})
 				from := at("d", lon, base)
 				from.AccuracyM = 0
 				record(t, b.Fleet, "a", from)

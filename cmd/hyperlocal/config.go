@@ -91,7 +91,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.String("admin-token", "", "let who shows this `token` reload the zones over HTTP (off by default); better given as HYPERLOCAL_ADMIN_TOKEN, which other users do not see")
 	f.Duration("stale-after", time.Minute, "leave out drivers whose newest fix is older than this")
 	f.Float64("max-speed", 50, "take a ping for implausible if this many `m/s` and the accuracy of both do not explain the way from the one before")
-	f.Duration("max-speed-within", time.Minute, "ask so only of pings at most this far apart")
+	f.Duration("max-speed-within", 24*time.Hour, "compare only pings at most this far apart; the longer they are, the further one gets anyway")
 	f.Int("believe-after", 3, "believe a run of this many implausible pings that are plausible after each other")
 	f.Duration("max-ahead", 10*time.Second, "refuse pings further ahead of this server's clock")
 	f.Duration("max-age", 24*time.Hour, "refuse pings older than this")
@@ -200,7 +200,7 @@ func (c config) check() error {
 		min, max time.Duration
 	}{
 		{"stale-after", c.StaleAfter, time.Second, 24 * time.Hour},
-		{"max-speed-within", c.MaxSpeedWithin, time.Second, time.Hour},
+		{"max-speed-within", c.MaxSpeedWithin, time.Second, 168 * time.Hour},
 		{"max-ahead", c.MaxAhead, time.Second, time.Hour},
 		{"max-age", c.MaxAge, time.Minute, 7 * 24 * time.Hour},
 		{"body-timeout", c.BodyTimeout, time.Second, time.Hour},
