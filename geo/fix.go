@@ -29,12 +29,12 @@ const Unknown float32 = -1
 //	8       4     latitude, 1e-7 degree, signed
 //	12      4     longitude, 1e-7 degree, signed
 //	16      2     speed, cm/s
-//	18      2     accuracy, dm
+//	18      2     accuracy, dm, and mockBit: then unknownMocked is an unknown one
 //	20      2     busyBit, and bearing, 1/80 degree
-//	22      1     battery, 1/100, and mockBit
+//	22      1     battery, 1/100
 //
 // All ones is an unknown measure; a larger one than fits is the largest that
-// does. It is a value of drivers:last:{Z}; see lastEntry.
+// does. It is a value of drivers:last:{Z}; see signpost.
 const fixSize = 23
 
 // A bucket's value is a sequence of parts of compact fixes, in order of arrival.
@@ -51,7 +51,8 @@ const (
 	unknown16      = math.MaxUint16
 	unknownBattery = 0x7f
 	batterySteps   = 100
-	mockBit        = 0x80
+	mockBit        = 0x8000
+	unknownMocked  = unknown16 - 1
 	bearingSteps   = 80 // per degree
 	unknownBearing = 0x7fff
 	busyBit        = 0x8000
@@ -63,7 +64,7 @@ func appendFix(b []byte, f *Fix) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(units(f.Lat)))
 	b = binary.BigEndian.AppendUint32(b, uint32(units(f.Lon)))
 	b = binary.BigEndian.AppendUint16(b, scale16(f.SpeedMPS, 100))
-	b = binary.BigEndian.AppendUint16(b, scale16(f.AccuracyM, 10))
+	b = binary.BigEndian.AppendUint16(b, packAccuracy(f.AccuracyM, f.Mock))
 	bearing := scaleBearing(f.BearingDeg)
 	if f.Busy {
 		bearing |= busyBit
@@ -72,9 +73,6 @@ func appendFix(b []byte, f *Fix) []byte {
 	battery := uint8(unknownBattery)
 	if f.Battery >= 0 {
 		battery = uint8(min(f.Battery*batterySteps+0.5, batterySteps))
-	}
-	if f.Mock {
-		battery |= mockBit
 	}
 	return append(b, battery)
 }
@@ -86,6 +84,28 @@ func scale16(v, perUnit float32) uint16 {
 		return unknown16
 	}
 	return uint16(min(v*perUnit+0.5, unknown16-1))
+}
+
+func packAccuracy(m float32, mock bool) uint16 {
+	switch {
+	case m < 0 && mock:
+		return unknownMocked
+	case m < 0:
+		return unknown16
+	}
+	dm := min(scale16(m, 10), unknownMocked&^mockBit-1)
+	if mock {
+		dm |= mockBit
+	}
+	return dm
+}
+
+// unpackAccuracy returns the accuracy in dm, or unknown16.
+func unpackAccuracy(v uint16) (dm uint16, mock bool) {
+	if v >= unknownMocked {
+		return unknown16, v == unknownMocked
+	}
+	return v &^ mockBit, v&mockBit != 0
 }
 
 func scaleBearing(deg float32) uint16 {
@@ -103,7 +123,8 @@ type place struct {
 }
 
 func placeOf(s string) place {
-	return place{ts: int64(be64(s)), lat: int32(be32(s[8:])), lon: int32(be32(s[12:])), accuracy: int32(be16(s[18:]))}
+	accuracy, _ := unpackAccuracy(be16(s[18:]))
+	return place{ts: int64(be64(s)), lat: int32(be32(s[8:])), lon: int32(be32(s[12:])), accuracy: int32(accuracy)}
 }
 
 // An entry of drivers:last:{Z} is a compact fix and, behind it, what became of the
@@ -148,8 +169,7 @@ func decodeFix(driver, s string) (f Fix, ok bool) {
 	if bearing &^= busyBit; bearing != unknownBearing {
 		f.BearingDeg = float32(bearing) / bearingSteps
 	}
-	f.Battery, f.Mock = Unknown, s[22]&mockBit != 0
-	if b := s[22] &^ mockBit; b != unknownBattery {
+	if b := s[22]; b != unknownBattery {
 		f.Battery = float32(b) / batterySteps
 	}
 	return f, true
@@ -157,14 +177,16 @@ func decodeFix(driver, s string) (f Fix, ok bool) {
 
 // decodeBody reads what a bucket that starts at start, ms, keeps of a fix.
 func decodeBody(start int64, s string) Fix {
+	accuracy, mock := unpackAccuracy(be16(s[12:]))
 	return Fix{
 		TS:         start + int64(be16(s)-uint16(start)),
 		Lat:        float64(int32(be32(s[2:]))) / unitsPerDegree,
 		Lon:        float64(int32(be32(s[6:]))) / unitsPerDegree,
 		SpeedMPS:   unscale16(be16(s[10:]), 100),
-		AccuracyM:  unscale16(be16(s[12:]), 10),
+		AccuracyM:  unscale16(accuracy, 10),
 		BearingDeg: Unknown,
 		Battery:    Unknown,
+		Mock:       mock,
 	}
 }
 

@@ -92,7 +92,14 @@ local function square(lat0, lon0, lat1, lon1)
   return dlat * dlat + east * east
 end
 
--- Accuracies are in dm, 65535 if unknown; 9 units of 1e-7 degree are a dm.
+-- Accuracies are in dm, 65535 if unknown; 9 units of 1e-7 degree are a dm. The upper
+-- bit says that the fix is made up, and with it 65534 is an unknown one.
+local function accuracy(fix, at)
+  local a = struct.unpack('>I2', fix, at)
+  if a >= 65534 then return 65535 end
+  return a % 32768
+end
+
 local function slack(accuracy)
   if accuracy == 65535 then return 0 end
   return math.min(accuracy, 1000)
@@ -116,7 +123,7 @@ for i, driver in ipairs(drivers) do
   local known = settled
   if old then
     ts, lat, lon = struct.unpack('>I8i4i4', old)
-    acc = struct.unpack('>I2', old, 19)
+    acc = accuracy(old, 19)
   end
   local before, waslat, waslon = ts, lat, lon
   local p = #data % 33 + 1
@@ -124,7 +131,7 @@ for i, driver in ipairs(drivers) do
     known = true
     if string.byte(data, 1) < 128 then
       local sts, slat, slon = struct.unpack('>I8i4i4', data)
-      if sts > ts then ts, lat, lon, acc = sts, slat, slon, struct.unpack('>I2', data, 19) end
+      if sts > ts then ts, lat, lon, acc = sts, slat, slon, accuracy(data, 19) end
     end
   end
   local newest, score
@@ -132,7 +139,8 @@ for i, driver in ipairs(drivers) do
   while p < #data do
     local verdict = 'u'
     if known then
-      local t, la, lo, speed, a = struct.unpack('>I8i4i4I2I2', data, p)
+      local t, la, lo, speed = struct.unpack('>I8i4i4I2', data, p)
+      local a = accuracy(data, p + 18)
       if t == ts then
         verdict = (la == lat and lo == lon) and 'd' or 'D'
       else
