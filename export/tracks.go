@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"io"
+	"strconv"
 
 	"hyperlocal/geo"
 	"hyperlocal/persist"
@@ -16,22 +17,23 @@ type fix struct {
 	Lat      float64  `json:"lat"`
 	Lon      float64  `json:"lon"`
 	SpeedMPS *float64 `json:"speed_mps,omitempty"` // nil: the phone gave none
+	Mock     bool     `json:"mock,omitempty"`      // an app made the position up
 }
 
-var fixColumns = []string{"driver_id", "ts", "lat", "lon", "speed_mps"}
+var fixColumns = []string{"driver_id", "ts", "lat", "lon", "speed_mps", "mock"}
 
 func (f fix) row() []string {
 	speed := ""
 	if f.SpeedMPS != nil {
 		speed = decimal(*f.SpeedMPS, 2)
 	}
-	return []string{f.DriverID, whole(f.TS), decimal(f.Lat, 5), decimal(f.Lon, 5), speed}
+	return []string{f.DriverID, whole(f.TS), decimal(f.Lat, 5), decimal(f.Lon, 5), speed, strconv.FormatBool(f.Mock)}
 }
 
 func (e *exporter) fixes(ctx context.Context, put emit) error {
 	return e.eachTrack(ctx, func(t geo.Track, done float64) error {
 		for _, f := range t.Fixes {
-			r := fix{DriverID: t.DriverID, TS: f.TS, Lat: f.Lat, Lon: f.Lon}
+			r := fix{DriverID: t.DriverID, TS: f.TS, Lat: f.Lat, Lon: f.Lon, Mock: f.Mock}
 			if speed, ok := f.Speed(); ok {
 				r.SpeedMPS = &speed
 			}

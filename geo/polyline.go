@@ -21,6 +21,7 @@ const (
 	moreChunks  = 1 << chunkBits
 	maxVarBits  = 63
 	polylineOne = 1e5 // units per degree
+	mockedSpeed = 1 << 16
 )
 
 func appendNumber(b []byte, v uint64) []byte {
@@ -76,15 +77,19 @@ func encodeTimes(start int64, fixes []TrackFix) string {
 	return string(b)
 }
 
-// encodeSpeeds writes speeds in cm/s plus one, and zero for an unknown one.
+// encodeSpeeds writes speeds in cm/s plus one, and zero for an unknown one; of a fix
+// that is made up, mockedSpeed more.
 func encodeSpeeds(fixes []TrackFix) string {
 	b := make([]byte, 0, 3*len(fixes))
 	for _, f := range fixes {
-		if f.SpeedMPS < 0 {
-			b = appendNumber(b, 0)
-		} else {
-			b = appendNumber(b, uint64(f.SpeedMPS*100+0.5)+1)
+		speed := uint64(0)
+		if f.SpeedMPS >= 0 {
+			speed = uint64(f.SpeedMPS*100+0.5) + 1
 		}
+		if f.Mock {
+			speed += mockedSpeed
+		}
+		b = appendNumber(b, speed)
 	}
 	return string(b)
 }
@@ -105,8 +110,15 @@ func decodeFixes(fixes []TrackFix, start int64, path, times, speeds string) ([]T
 				return nil, err
 			}
 		}
+		mock := speed >= mockedSpeed
+		if mock {
+			speed -= mockedSpeed
+		}
+		if speed >= mockedSpeed {
+			return nil, fmt.Errorf("%w: a speed is out of range", ErrTrackFormat)
+		}
 		lat, lon, start = lat+unfold(dLat), lon+unfold(dLon), start+int64(dt)
-		fix := TrackFix{TS: start, Lat: float64(lat) / polylineOne, Lon: float64(lon) / polylineOne, SpeedMPS: Unknown, accuracyM: Unknown}
+		fix := TrackFix{TS: start, Lat: float64(lat) / polylineOne, Lon: float64(lon) / polylineOne, SpeedMPS: Unknown, Mock: mock, accuracyM: Unknown}
 		if speed > 0 {
 			fix.SpeedMPS = float32(speed-1) / 100
 		}

@@ -24,6 +24,7 @@ func summarize(zone, driver string, start, part int64, packed string) (row persi
 		DistanceM:     pathLength(list),
 		TopSpeedMPS:   topSpeed(list),
 		MeanAccuracyM: accuracy,
+		MockFixes:     mocksAmong(list),
 		Path:          encodePath(list),
 		Times:         encodeTimes(start, list),
 		Speeds:        encodeSpeeds(list),
@@ -38,7 +39,7 @@ func unpackBucket(start int64, packed string) (list []TrackFix, accuracyM float6
 	list = make([]TrackFix, 0, len(packed)/bucketFixSize)
 	for ; len(packed) >= bucketFixSize; packed = packed[bucketFixSize:] {
 		f := decodeBody(start, packed)
-		list = append(list, TrackFix{TS: f.TS, Lat: f.Lat, Lon: f.Lon, SpeedMPS: f.SpeedMPS, accuracyM: f.AccuracyM})
+		list = append(list, TrackFix{TS: f.TS, Lat: f.Lat, Lon: f.Lon, SpeedMPS: f.SpeedMPS, Mock: f.Mock, accuracyM: f.AccuracyM})
 		if f.AccuracyM >= 0 {
 			sum += float64(f.AccuracyM)
 			measured++

@@ -13,6 +13,7 @@ type TrackFix struct {
 	TS       int64   // ms since 1970
 	Lat, Lon float64 // WGS 84 degrees, to 1e-5
 	SpeedMPS float32 // to 0.01; Unknown if the phone gave none
+	Mock     bool    // the phone said that an app made the position up
 
 	accuracyM float32 // only where a row is made: it keeps the mean alone
 }
@@ -26,6 +27,18 @@ type Track struct {
 	// still seems to move.
 	DistanceM float64
 	Fixes     []TrackFix
+}
+
+// MockFixes is how many of the fixes an app made up, by the phone's word.
+func (t *Track) MockFixes() int { return mocksAmong(t.Fixes) }
+
+func mocksAmong(fixes []TrackFix) (n int) {
+	for i := range fixes {
+		if fixes[i].Mock {
+			n++
+		}
+	}
+	return n
 }
 
 // LoadTrack plays a driver's path back out of the durable record. A fix is in

@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,11 +28,11 @@ func TestTrackFormatExample(t *testing.T) {
 	fixes := []TrackFix{
 		{TS: base + 1500, Lat: 12.97160, Lon: 77.59460, SpeedMPS: 8.5},
 		{TS: base + 5500, Lat: 12.97190, Lon: 77.59455, SpeedMPS: Unknown},
-		{TS: base + 9480, Lat: 12.97221, Lon: 77.59449, SpeedMPS: 0},
+		{TS: base + 9480, Lat: 12.97221, Lon: 77.59449, SpeedMPS: 0, Mock: true},
 	}
 	require.Equal(t, "oodnAgerxM{@H}@J", encodePath(fixes))
 	require.Equal(t, "{m@_|Bk{B", encodeTimes(base, fixes))
-	require.Equal(t, "rY?@", encodeSpeeds(fixes))
+	require.Equal(t, "rY?`__A", encodeSpeeds(fixes))
 }
 
 func drawTrack(rt *rapid.T) []TrackFix {
@@ -44,6 +45,7 @@ func drawTrack(rt *rapid.T) []TrackFix {
 			Lat:       math.Round(rapid.Float64Range(-MaxLat, MaxLat).Draw(rt, "lat")*1e5) / 1e5,
 			Lon:       math.Round(rapid.Float64Range(-180, 180).Draw(rt, "lon")*1e5) / 1e5,
 			SpeedMPS:  rapid.SampledFrom([]float32{Unknown, 0, 0.01, 8.33, 27.5, 655.34}).Draw(rt, "speed"),
+			Mock:      rapid.Bool().Draw(rt, "mock"),
 			accuracyM: Unknown,
 		})
 	}
@@ -64,6 +66,7 @@ func FuzzDecodeFixes(f *testing.F) {
 	f.Add(base, "", "", "")
 	f.Add(base, "~~~~~~~~~~~~~~~~", "?", "?")
 	f.Add(base, "??", "?", "\x00")
+	f.Add(base, "??", "?", "__B")
 	f.Fuzz(func(t *testing.T, start int64, path, times, speeds string) {
 		fixes, err := decodeFixes(nil, start, path, times, speeds)
 		if err != nil {
@@ -81,6 +84,7 @@ func TestTrackFormatRefuses(t *testing.T) {
 		"time too many":   {"??", "??", "?"},
 		"speed too many":  {"??", "?", "??"},
 		"cut number":      {"?_", "?", "?"},
+		"speed too great": {"??", "?", string(appendNumber(nil, 2*mockedSpeed))},
 		"wrong character": {"?\n", "?", "?"},
 		"endless number":  {"??", "~~~~~~~~~~~~~~~~~", "?"},
 	} {
@@ -175,14 +179,17 @@ func TestTrackFormats(t *testing.T) {
 		{TS: base, Lat: 12.97, Lon: 77.59, SpeedMPS: 8.33}, {TS: base + 4001, Lat: 12.97012, Lon: 77.59, SpeedMPS: Unknown},
 	}}
 	var out bytes.Buffer
-	require.NoError(t, track.WriteJSON(&out))
-	require.JSONEq(t, `{"driver_id":"d <&1>","from":1700000010000,"to":1700000019000,"distance_m":12.5,"fixes":[
-		{"ts":1700000010000,"lat":12.97,"lon":77.59,"speed_mps":8.33},{"ts":1700000014001,"lat":12.97012,"lon":77.59}]}`, out.String())
-
-	out.Reset()
 	require.NoError(t, track.WriteGeoJSON(&out))
 	require.JSONEq(t, `{"type":"Feature","geometry":{"type":"LineString","coordinates":[[77.59,12.97],[77.59,12.97012]]},
 		"properties":{"driver_id":"d <&1>","distance_m":12.5,"times":[1700000010000,1700000014001]}}`, out.String())
+
+	out.Reset()
+	made := track
+	made.Fixes = slices.Clone(track.Fixes)
+	made.Fixes[1].Mock = true
+	require.Equal(t, 1, made.MockFixes())
+	require.NoError(t, made.WriteGeoJSON(&out))
+	require.Contains(t, out.String(), `"mocks":[1700000014001]`)
 
 	out.Reset()
 	require.NoError(t, track.WriteGPX(&out))

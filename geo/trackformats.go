@@ -12,44 +12,18 @@ import (
 	"github.com/paulmach/orb/geojson"
 )
 
-type trackJSON struct {
-	DriverID  string         `json:"driver_id"`
-	From      int64          `json:"from"`
-	To        int64          `json:"to"`
-	DistanceM float64        `json:"distance_m"`
-	Fixes     []trackFixJSON `json:"fixes"`
-}
-
-type trackFixJSON struct {
-	TS       int64    `json:"ts"`
-	Lat      float64  `json:"lat"`
-	Lon      float64  `json:"lon"`
-	SpeedMPS *float64 `json:"speed_mps,omitempty"`
-}
-
-// MarshalJSON writes the track as the API has it: an unknown speed is left out.
-func (t Track) MarshalJSON() ([]byte, error) {
-	out := trackJSON{DriverID: t.DriverID, From: t.From, To: t.To, DistanceM: t.DistanceM, Fixes: make([]trackFixJSON, len(t.Fixes))}
-	for i, f := range t.Fixes {
-		out.Fixes[i] = trackFixJSON{TS: f.TS, Lat: f.Lat, Lon: f.Lon}
-		if speed, ok := f.Speed(); ok {
-			out.Fixes[i].SpeedMPS = &speed
-		}
-	}
-	return json.Marshal(out)
-}
-
-// WriteJSON writes the track as one JSON object.
-func (t Track) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode(t) }
-
 // WriteGeoJSON writes the track as a GeoJSON Feature, a LineString whose
-// property "times" holds the time of each position in ms since 1970. Since a
-// LineString has at least two positions, one fix is a Point and none is null.
+// property "times" holds the time of each position in ms since 1970, and "mocks" the
+// times of those that an app made up. Since a LineString has at least two positions,
+// one fix is a Point and none is null.
 func (t Track) WriteGeoJSON(w io.Writer) error {
 	line := make(orb.LineString, len(t.Fixes))
-	times := make([]int64, len(t.Fixes))
+	times, mocks := make([]int64, len(t.Fixes)), make([]int64, 0, t.MockFixes())
 	for i, f := range t.Fixes {
 		line[i], times[i] = orb.Point{f.Lon, f.Lat}, f.TS
+		if f.Mock {
+			mocks = append(mocks, f.TS)
+		}
 	}
 	feature := geojson.NewFeature(line)
 	switch len(line) {
@@ -59,6 +33,9 @@ func (t Track) WriteGeoJSON(w io.Writer) error {
 		feature.Geometry = line[0]
 	}
 	feature.Properties = geojson.Properties{"driver_id": t.DriverID, "distance_m": t.DistanceM, "times": times}
+	if len(mocks) > 0 {
+		feature.Properties["mocks"] = mocks
+	}
 	return json.NewEncoder(w).Encode(feature)
 }
 

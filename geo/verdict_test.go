@@ -120,24 +120,57 @@ func TestDuplicatesSayWhere(t *testing.T) {
 	}
 }
 
-// The phone's word that a position is made up is kept with it.
+// The phone's word that a position is made up is kept with it, whatever its accuracy.
 func TestMockIsKept(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		f := drawFix(rt)
-		f.Mock = rapid.Bool().Draw(rt, "mock")
 		f.Battery = rapid.SampledFrom([]float32{Unknown, 0, 0.5, 1}).Draw(rt, "battery")
 		back, ok := decodeFix(f.DriverID, string(appendFix(nil, &f)))
 		require.True(rt, ok)
 		require.Equal(rt, f.Mock, back.Mock)
 		require.Equal(rt, f.Battery, back.Battery)
+		if f.AccuracyM < 0 {
+			require.Equal(rt, Unknown, back.AccuracyM)
+		} else {
+			require.InDelta(rt, min(f.AccuracyM, 3276.5), back.AccuracyM, 0.051)
+		}
+		made := f
+		made.Mock = !f.Mock
+		require.Equal(rt, placeOf(string(appendFix(nil, &f))), placeOf(string(appendFix(nil, &made))), "judged alike")
 	})
-	b := newBed(t)
-	made := at("d", westLon, base)
-	made.Mock = true
-	record(t, b.Fleet, "a", made)
-	p, err := b.Driver(t.Context(), "d")
-	require.NoError(t, err)
-	require.True(t, p.Mock)
+}
+
+// It is in the present, in the row and in the track.
+func TestMockIsInTheRecord(t *testing.T) {
+	for name, open := range hosts {
+		t.Run(name, func(t *testing.T) {
+			clock := &clock{ms: base + 60_000}
+			f := NewFleet(open(t), twoZones(t), FleetOptions{Now: clock.now})
+			fixes := make([]Fix, 7)
+			for i := range fixes {
+				fixes[i] = at("d", westLon, base+int64(i)*4000)
+				fixes[i].Mock = i == 3 || i == 6
+			}
+			record(t, f, "aaaaaaa", fixes...)
+			p, err := f.Driver(t.Context(), "d")
+			require.NoError(t, err)
+			require.True(t, p.Mock)
+			require.Equal(t, Unknown, p.AccuracyM)
+
+			s := &store{}
+			require.NoError(t, NewFlusher(f, s, FlushOptions{}).FlushAll(t.Context(), true))
+			require.Len(t, s.rows, 1)
+			for _, row := range s.rows {
+				require.Equal(t, 2, row.MockFixes)
+				require.Zero(t, row.MeanAccuracyM)
+			}
+			track, err := LoadTrack(t.Context(), s, "d", base, base+20_000)
+			require.NoError(t, err)
+			require.Len(t, track.Fixes, 6)
+			require.Equal(t, 1, track.MockFixes())
+			require.True(t, track.Fixes[3].Mock)
+		})
+	}
 }
 
 // However a change of zone was cut short, the next fix finishes it.

@@ -150,11 +150,12 @@ func (h *Handler) take(c echo.Context, w *work) error {
 // judge records the pings of w, and sets its outcomes to what became of each.
 func (h *Handler) judge(ctx context.Context, w *work) error {
 	w.fixes, w.outcomes = w.fixes[:0], w.outcomes[:0]
+	mocks := int64(0)
 	for i := range w.pings {
 		if w.pings[i].OK {
 			w.fixes = append(w.fixes, w.pings[i].Fix)
 			if w.pings[i].Fix.Mock {
-				h.mocks.Add(1)
+				mocks++
 			}
 		}
 	}
@@ -164,6 +165,9 @@ func (h *Handler) judge(ctx context.Context, w *work) error {
 		if recorded, err = h.fleet.Record(ctx, w.fixes); err != nil {
 			return fmt.Errorf("record pings: %w", err)
 		}
+	}
+	if mocks > 0 { // not before: what was refused comes again
+		h.mocks.Add(mocks)
 	}
 	var counts [geo.NumVerdicts]int64
 	for i := range w.pings {

@@ -10,8 +10,10 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
@@ -136,9 +138,30 @@ func (noEngine) Record(context.Context, []geo.Fix) ([]geo.Outcome, error) {
 
 func TestWithoutEngine(t *testing.T) {
 	h := New(noEngine{}, Options{})
-	_, err := post(h, "application/json", strings.NewReader(good))
+	_, err := post(h, "application/json", strings.NewReader(mocked))
 	require.ErrorIs(t, err, cache.ErrUnavailable)
 	require.Zero(t, h.Counts(), "what was not judged is not counted")
+	require.Zero(t, h.Mocks())
+}
+
+const mocked = `{"driver_id":"d","lat":12.97,"lon":77.59,"ts":1700000000000,"mock":true}`
+
+func TestMocksAreCounted(t *testing.T) {
+	h := newHandler(t, Options{})
+	_, err := post(h, "application/json", strings.NewReader("["+good+","+mocked+`,{"mock":true}]`))
+	require.NoError(t, err)
+	require.EqualValues(t, 1, h.Mocks(), "of those that are pings")
+	synctest.Test(t, func(t *testing.T) {
+		s := newStreams(t, newHandler(t, Options{}).fleet, StreamOptions{})
+		p := dial(t, s, "")
+		p.text(mocked)
+		made := pingAt("e", now.UnixMilli())
+		made.Mock = true
+		p.send(websocket.BinaryMessage, batchOf(made))
+		require.Equal(t, websocket.CloseNormalClosure, p.close())
+		<-p.acks
+		require.EqualValues(t, 2, s.handler.Mocks())
+	})
 }
 
 // A request's memory is used again; nothing of one may show in the next.

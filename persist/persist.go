@@ -71,6 +71,7 @@ type TrackRow struct {
 	DistanceM          float64 // metres along the fixes in order of time
 	TopSpeedMPS        float64 // metres per second
 	MeanAccuracyM      float64 // metres; 0 where no fix had an accuracy
+	MockFixes          int     // number of fixes that an app made up, by the phone's word
 
 	// Path, Times and Speeds hold every fix, earliest first, in the formats of
 	// docs/track-format.md. The store keeps them as they are.

@@ -27,6 +27,7 @@ func (r TrackRow) Validate() error {
 		identifier("DriverID", r.DriverID),
 		text("Zone", r.Zone),
 		check(r.Fixes >= 1, "Fixes", "must be at least 1"),
+		check(0 <= r.MockFixes && r.MockFixes <= r.Fixes, "MockFixes", "must be between 0 and Fixes"),
 		check(-maxTimeMS <= r.BucketStart && r.BucketStart <= maxTimeMS, "BucketStart", "is not a time in milliseconds"),
 		check(r.BucketStart <= r.FirstTS, "FirstTS", "lies before BucketStart"),
 		check(r.FirstTS <= r.LastTS, "LastTS", "lies before FirstTS"),

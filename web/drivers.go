@@ -104,12 +104,12 @@ func (s *server) GetTrack(ctx context.Context, r api.GetTrackRequestObject) (api
 		return trackFile{"application/gpx+xml", track.WriteGPX}, nil
 	}
 	out := api.GetTrack200JSONResponse{
-		DriverID: track.DriverID, From: from, To: to, DistanceM: track.DistanceM,
+		DriverID: track.DriverID, From: from, To: to, DistanceM: track.DistanceM, MockFixes: track.MockFixes(),
 		Fixes: make([]api.TrackFix, len(track.Fixes)),
 	}
 	for i := range track.Fixes {
 		f := &track.Fixes[i]
-		out.Fixes[i] = api.TrackFix{TS: f.TS, Lat: f.Lat, Lon: f.Lon, SpeedMps: known(f.SpeedMPS)}
+		out.Fixes[i] = api.TrackFix{TS: f.TS, Lat: f.Lat, Lon: f.Lon, SpeedMps: known(f.SpeedMPS), Mock: f.Mock}
 	}
 	return out, nil
 }

@@ -174,6 +174,25 @@ func TestPings(t *testing.T) {
 			require.Equal(t, kind, r.header.Get("Content-Type"))
 		}
 
+		mocked := func(driver string, ts time.Time) map[string]any {
+			made := ping(driver, lat, lon, ts)
+			made["mock"] = true
+			return made
+		}
+		p.do("POST", "/v1/locations", []any{mocked("mocker", now.Add(-15*time.Second)), ping("mocker", lat, lon, now.Add(-10*time.Second))}).ok(200, nil)
+		require.Equal(t, map[string]int{"stationary": 1}, p.stream(mocked("mocker", now.Add(-5*time.Second))).Verdicts)
+		require.Equal(t, 2.0, p.metric(`hyperlocal_pings_mock_total`))
+		var made struct {
+			MockFixes int `json:"mock_fixes"`
+			Fixes     []struct{ Mock bool }
+		}
+		require.Eventually(t, func() bool {
+			p.do("GET", fmt.Sprintf("/v1/drivers/mocker/track?from=%d", now.Add(-time.Minute).UnixMilli()), nil).ok(200, &made)
+			return len(made.Fixes) == 3
+		}, 15*time.Second, 100*time.Millisecond)
+		require.Equal(t, 2, made.MockFixes)
+		require.True(t, made.Fixes[0].Mock && !made.Fixes[1].Mock && made.Fixes[2].Mock)
+
 		require.Equal(t, map[string]int{"accepted": 1, "invalid": 1}, p.stream(ping("eight", lat, lon, now), map[string]any{}).Verdicts)
 
 		p.do("POST", "/v1/owntracks?u=nine", map[string]any{"_type": "location", "lat": lat, "lon": lon, "tst": now.Unix()}).ok(200, nil)
@@ -181,7 +200,7 @@ func TestPings(t *testing.T) {
 		p.do("GET", fmt.Sprintf("/v1/osmand?id=ten&lat=%v&lon=%v", lat, lon), nil).ok(200, &traccar)
 		require.Equal(t, map[string]int{"accepted": 1}, traccar.Verdicts)
 
-		require.Equal(t, 8.0, p.metric(`hyperlocal_pings_total{verdict="accepted"}`))
+		require.Equal(t, 9.0, p.metric(`hyperlocal_pings_total{verdict="accepted"}`))
 		require.Equal(t, 1.0, p.metric(`hyperlocal_pings_total{verdict="late"}`))
 		require.Greater(t, p.metric(`hyperlocal_flush_rows_total`), 0.0)
 		require.Greater(t, p.metric(`hyperlocal_engine_bytes`), 0.0)

@@ -204,7 +204,7 @@ func TestReplayDay(t *testing.T) {
 		for _, r := range v.Rejected {
 			refused[r.Index] = true
 		}
-		require.Equal(t, len(part), v.Verdicts["accepted"]+v.Verdicts["late"]+len(refused))
+		require.Equal(t, len(part), v.Verdicts["accepted"]+v.Verdicts["stationary"]+v.Verdicts["late"]+len(refused))
 		for i, r := range part {
 			if refused[i] {
 				continue

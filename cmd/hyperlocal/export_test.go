@@ -93,7 +93,7 @@ func testExportTracks(t *testing.T, w *witness, export func(...string) []byte) {
 
 	rows, err := csv.NewReader(bytes.NewReader(export("tracks", "--format", "csv"))).ReadAll()
 	require.NoError(t, err)
-	require.Equal(t, []string{"driver_id", "ts", "lat", "lon", "speed_mps"}, rows[0])
+	require.Equal(t, []string{"driver_id", "ts", "lat", "lon", "speed_mps", "mock"}, rows[0])
 	clear(times)
 	for _, row := range rows[1:] {
 		ts, err := strconv.ParseInt(row[1], 10, 64)

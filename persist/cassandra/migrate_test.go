@@ -153,6 +153,14 @@ func TestLockOutlastsAStatement(t *testing.T) {
 	require.NoError(t, <-taken)
 }
 
+// A server may be killed between a statement and the note of it.
+func TestMigrationsDoNoHarmAgain(t *testing.T) {
+	url := fresh(t)
+	openStore(t, url)
+	require.NoError(t, sessionOf(t, url).Query(`TRUNCATE schema_migrations`).Exec())
+	require.NoError(t, openStore(t, url).Ping(t.Context()))
+}
+
 func TestOpenRefusesANewerSchema(t *testing.T) {
 	url := fresh(t)
 	openStore(t, url)

@@ -31,10 +31,10 @@ func (s summary) fields() ([]*int64, []*float64) {
 		[]*float64{&r.FirstLat, &r.FirstLon, &r.LastLat, &r.LastLon, &r.DistanceM, &r.TopSpeedMPS, &r.MeanAccuracyM}
 }
 
-// MarshalCQL writes the fields, with the number of fixes at the end.
+// MarshalCQL writes the fields, with the numbers of fixes at the end.
 func (s summary) MarshalCQL(gocql.TypeInfo) ([]byte, error) {
 	integers, doubles := s.fields()
-	data := make([]byte, 0, fieldBytes*(len(integers)+len(doubles)+1))
+	data := make([]byte, 0, fieldBytes*(len(integers)+len(doubles)+2))
 	add := func(bits uint64) {
 		data = binary.BigEndian.AppendUint32(data, 8)
 		data = binary.BigEndian.AppendUint64(data, bits)
@@ -46,11 +46,12 @@ func (s summary) MarshalCQL(gocql.TypeInfo) ([]byte, error) {
 		add(math.Float64bits(*v))
 	}
 	add(uint64(s.Fixes))
+	add(uint64(s.MockFixes))
 	return data, nil
 }
 
 // UnmarshalCQL reads the fields that this version knows of; a later one may
-// have added more.
+// have added more, and rows from before schema 2 have no number of mocked fixes.
 func (s summary) UnmarshalCQL(_ gocql.TypeInfo, data []byte) error {
 	integers, doubles := s.fields()
 	var err error
@@ -69,6 +70,9 @@ func (s summary) UnmarshalCQL(_ gocql.TypeInfo, data []byte) error {
 	for _, v := range doubles {
 		*v = math.Float64frombits(next())
 	}
-	s.Fixes = int(next())
+	s.Fixes, s.MockFixes = int(next()), 0
+	if len(data) > 0 {
+		s.MockFixes = int(next())
+	}
 	return err
 }

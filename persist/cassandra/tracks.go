@@ -83,7 +83,7 @@ func (s *Store) tracksTable() table[persist.TrackRow] {
 			}
 		},
 		bytes: func(r *persist.TrackRow) int {
-			const numbers = 140
+			const numbers = 152
 			return numbers + len(r.DriverID) + len(r.Path) + len(r.Times) + len(r.Speeds)
 		},
 	}

@@ -127,8 +127,8 @@ func TestViews(t *testing.T) {
 
 // viewQueries are questions with the answers that sqlite3 prints.
 var viewQueries = map[string]string{
-	"SELECT * FROM driver_distance_by_day ORDER BY day_utc": "2027-01-15|d1|300.5|9.0|5|1800000000000|1800000031000\n" +
-		"2027-01-16|d1|7.0|3.0|1|1800057600000|1800057600000\n",
+	"SELECT * FROM driver_distance_by_day ORDER BY day_utc": "2027-01-15|d1|300.5|9.0|5|1800000000000|1800000031000|2\n" +
+		"2027-01-16|d1|7.0|3.0|1|1800057600000|1800057600000|0\n",
 	"SELECT * FROM stock_by_store":    "S1|milk|7|2|30\n",
 	"SELECT * FROM order_lines":       "o1|milk|2\no1|bread|1\n",
 	"SELECT * FROM open_reservations": "S1|S1.r|o1|milk|2|2027-01-15 08:10:00\n",
@@ -139,10 +139,10 @@ func fillForViews(t *testing.T, s persist.Store) {
 	ctx := t.Context()
 	const start = 1_800_000_000_000
 	row := persist.TrackRow{
-		DriverID: "d1", BucketStart: start, FirstTS: start, LastTS: start + 1000, Fixes: 3, DistanceM: 100.5, TopSpeedMPS: 9}
+		DriverID: "d1", BucketStart: start, FirstTS: start, LastTS: start + 1000, Fixes: 3, MockFixes: 2, DistanceM: 100.5, TopSpeedMPS: 9}
 	second := row
 	second.BucketStart, second.FirstTS, second.LastTS = start+30_000, start+30_000, start+31_000
-	second.DistanceM, second.Fixes, second.TopSpeedMPS = 200, 2, 8
+	second.DistanceM, second.Fixes, second.MockFixes, second.TopSpeedMPS = 200, 2, 0, 8
 	third := persist.TrackRow{DriverID: "d1", BucketStart: 1_800_057_600_000, FirstTS: 1_800_057_600_000, LastTS: 1_800_057_600_000, Fixes: 1, DistanceM: 7, TopSpeedMPS: 3}
 	require.NoError(t, s.WriteTracks(ctx, []persist.TrackRow{row, second, third}))
 	require.NoError(t, s.AppendMovements(ctx, []persist.Movement{

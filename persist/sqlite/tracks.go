@@ -13,11 +13,11 @@ import (
 
 const trackColumns = `bucket_start_ms, zone, driver_id, part,
 	first_ts_ms, last_ts_ms, first_lat, first_lon, last_lat, last_lon,
-	fixes, distance_m, top_speed_mps, mean_accuracy_m, path, times, speeds`
+	fixes, distance_m, top_speed_mps, mean_accuracy_m, mock_fixes, path, times, speeds`
 
 // WriteTracks writes all rows or none.
 func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
-	const replace = `REPLACE INTO tracks (` + trackColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	const replace = `REPLACE INTO tracks (` + trackColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 	if err := persist.ValidateAll(rows); err != nil {
 		return fmt.Errorf("sqlite: write tracks: %w", err)
 	}
@@ -27,7 +27,7 @@ func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error 
 		err := bulk(ctx, tx, replace, sorted, func(args []any, r *persist.TrackRow) []any {
 			return append(args, r.BucketStart, r.Zone, r.DriverID, r.Part,
 				r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
-				r.Fixes, r.DistanceM, r.TopSpeedMPS, r.MeanAccuracyM, r.Path, r.Times, r.Speeds)
+				r.Fixes, r.DistanceM, r.TopSpeedMPS, r.MeanAccuracyM, r.MockFixes, r.Path, r.Times, r.Speeds)
 		})
 		if err != nil {
 			return err
@@ -97,5 +97,5 @@ func (s *Store) TrackRows(ctx context.Context, driverID string, from, to int64) 
 func scanTrack(rows *sql.Rows, r *persist.TrackRow) error {
 	return rows.Scan(&r.BucketStart, &r.Zone, &r.DriverID, &r.Part,
 		&r.FirstTS, &r.LastTS, &r.FirstLat, &r.FirstLon, &r.LastLat, &r.LastLon,
-		&r.Fixes, &r.DistanceM, &r.TopSpeedMPS, &r.MeanAccuracyM, &r.Path, &r.Times, &r.Speeds)
+		&r.Fixes, &r.DistanceM, &r.TopSpeedMPS, &r.MeanAccuracyM, &r.MockFixes, &r.Path, &r.Times, &r.Speeds)
 }

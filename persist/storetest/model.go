@@ -194,6 +194,7 @@ func (m *machine) writeTracksOp(t *rapid.T) {
 		r.FirstTS = r.BucketStart + number(t, 0, 60*second)
 		r.LastTS = r.FirstTS + number(t, 0, persist.MaxBucketMS-60*second-1)
 		r.Path, r.Fixes = word(t), int(number(t, 1, 1000))
+		r.MockFixes = int(number(t, 0, int64(r.Fixes)))
 		r.DistanceM = rapid.Float64Range(0, 1e6).Draw(t, "distance")
 		return r
 	})

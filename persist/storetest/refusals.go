@@ -16,16 +16,18 @@ func testRefusals(t *testing.T, f *fixture) {
 
 	t.Run("tracks", func(t *testing.T) {
 		for name, spoil := range map[string]func(*persist.TrackRow){
-			"no driver":           func(r *persist.TrackRow) { r.DriverID = "" },
-			"driver not UTF-8":    func(r *persist.TrackRow) { r.DriverID += "\xff" },
-			"zone not UTF-8":      func(r *persist.TrackRow) { r.Zone = "\xff" },
-			"no fixes":            func(r *persist.TrackRow) { r.Fixes = 0 },
-			"NaN":                 func(r *persist.TrackRow) { r.DistanceM = math.NaN() },
-			"infinity":            func(r *persist.TrackRow) { r.LastLat = math.Inf(-1) },
-			"first before bucket": func(r *persist.TrackRow) { r.FirstTS = r.BucketStart - 1 },
-			"last before first":   func(r *persist.TrackRow) { r.LastTS = r.FirstTS - 1 },
-			"bucket out of time":  func(r *persist.TrackRow) { r.BucketStart, r.FirstTS, r.LastTS = 1<<60, 1<<60, 1<<60 },
-			"bucket too long":     func(r *persist.TrackRow) { r.LastTS = r.BucketStart + persist.MaxBucketMS },
+			"no driver":             func(r *persist.TrackRow) { r.DriverID = "" },
+			"driver not UTF-8":      func(r *persist.TrackRow) { r.DriverID += "\xff" },
+			"zone not UTF-8":        func(r *persist.TrackRow) { r.Zone = "\xff" },
+			"no fixes":              func(r *persist.TrackRow) { r.Fixes = 0 },
+			"more mocked than all":  func(r *persist.TrackRow) { r.MockFixes = r.Fixes + 1 },
+			"less mocked than none": func(r *persist.TrackRow) { r.MockFixes = -1 },
+			"NaN":                   func(r *persist.TrackRow) { r.DistanceM = math.NaN() },
+			"infinity":              func(r *persist.TrackRow) { r.LastLat = math.Inf(-1) },
+			"first before bucket":   func(r *persist.TrackRow) { r.FirstTS = r.BucketStart - 1 },
+			"last before first":     func(r *persist.TrackRow) { r.LastTS = r.FirstTS - 1 },
+			"bucket out of time":    func(r *persist.TrackRow) { r.BucketStart, r.FirstTS, r.LastTS = 1<<60, 1<<60, 1<<60 },
+			"bucket too long":       func(r *persist.TrackRow) { r.LastTS = r.BucketStart + persist.MaxBucketMS },
 		} {
 			good := track(tag(), "z", monday, 1)
 			bad := track(good.DriverID, "z", monday-30*second, 1)

@@ -27,7 +27,7 @@ func track(driver, zone string, bucket, part int64) persist.TrackRow {
 		DriverID: driver, Zone: zone, BucketStart: bucket, Part: part,
 		FirstTS: bucket + 500, LastTS: bucket + 29*second,
 		FirstLat: 12.9716, FirstLon: 77.5946, LastLat: -0.000001, LastLon: 1.0 / 3,
-		Fixes: 8, DistanceM: 123.456, TopSpeedMPS: 13.9, MeanAccuracyM: 4.2,
+		Fixes: 8, MockFixes: 3, DistanceM: 123.456, TopSpeedMPS: 13.9, MeanAccuracyM: 4.2,
 		Path: "path " + driver, Times: fmt.Sprint(bucket, "/", part), Speeds: "speeds",
 	}
 }
@@ -49,7 +49,8 @@ func testTracks(t *testing.T, f *fixture) {
 
 	t.Run("extreme numbers come back", func(t *testing.T) {
 		row := track(tag(), "", monday, math.MaxInt64)
-		row.Fixes, row.DistanceM, row.FirstLat, row.LastLon = math.MaxInt32, math.MaxFloat64, -90, math.SmallestNonzeroFloat64
+		row.Fixes, row.MockFixes = math.MaxInt32, math.MaxInt32
+		row.DistanceM, row.FirstLat, row.LastLon = math.MaxFloat64, -90, math.SmallestNonzeroFloat64
 		require.NoError(t, f.a.WriteTracks(ctx, []persist.TrackRow{row}))
 		require.Equal(t, []persist.TrackRow{row}, tracks(t, f.a, row.DriverID, monday, monday+hour))
 	})
@@ -114,7 +115,7 @@ func testTracks(t *testing.T, f *fixture) {
 		row := track(tag(), "z", monday, 1)
 		second, third := row, row
 		second.Path, third.Path = "zz second", "third"
-		third.Fixes = 1
+		third.Fixes, third.MockFixes = 1, 0
 		require.NoError(t, f.a.WriteTracks(ctx, []persist.TrackRow{row, second}))
 		require.Equal(t, []persist.TrackRow{second}, tracks(t, f.b, row.DriverID, monday, monday+hour))
 		require.NoError(t, f.b.WriteTracks(ctx, []persist.TrackRow{third}))

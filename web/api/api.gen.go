@@ -645,6 +645,7 @@ type TimeMS = int64
 
 // Track defines model for Track.
 type Track struct {
+	// DistanceM Length of the path, without what a phone that lies still seems to move: see docs/track-format.md
 	DistanceM float64    `json:"distance_m"`
 	DriverID  string     `json:"driver_id"`
 	Fixes     []TrackFix `json:"fixes"`
@@ -652,15 +653,21 @@ type Track struct {
 	// From Milliseconds since 1970-01-01 UTC
 	From TimeMS `json:"from"`
 
+	// MockFixes How many of the fixes an app made up, as the phone says; left out if none
+	MockFixes int `json:"mock_fixes,omitempty"`
+
 	// To Milliseconds since 1970-01-01 UTC
 	To TimeMS `json:"to"`
 }
 
 // TrackFix defines model for TrackFix.
 type TrackFix struct {
-	Lat      Latitude  `json:"lat"`
-	Lon      Longitude `json:"lon"`
-	SpeedMps *float64  `json:"speed_mps,omitempty"`
+	Lat Latitude  `json:"lat"`
+	Lon Longitude `json:"lon"`
+
+	// Mock The phone said that an app made the position up
+	Mock     bool     `json:"mock,omitempty"`
+	SpeedMps *float64 `json:"speed_mps,omitempty"`
 
 	// TS Milliseconds since 1970-01-01 UTC
 	TS TimeMS `json:"ts"`
