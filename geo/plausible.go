@@ -35,7 +35,7 @@ const (
 	// noiseUnknown and maxNoise are, in dm, how far a phone that does not move
 	// seems to move, if it does not say how exact it is, and at most.
 	noiseUnknown = 100
-	maxNoise     = 300
+	maxNoise     = 1000
 	// stillSpeed is the speed from which on a phone moves, in cm/s.
 	stillSpeed = 50
 )

@@ -108,7 +108,7 @@ end
 local function noise(a, b)
   if a == 65535 then a = 100 end
   if b == 65535 then b = 100 end
-  return math.min(math.max(a, b), 300)
+  return math.min(math.max(a, b), 1000)
 end
 
 local verdicts = {}

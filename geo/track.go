@@ -15,7 +15,7 @@ type TrackFix struct {
 	SpeedMPS float32 // to 0.01; Unknown if the phone gave none
 	Mock     bool    // the phone said that an app made the position up
 
-	accuracyM float32 // only where a row is made: it keeps the mean alone
+	accuracyM float32 // the mean of its row, or Unknown
 }
 
 // Track is a driver's path: every fix from From to To, both included, in order
@@ -64,7 +64,7 @@ func TrackOf(driverID string, from, to int64, rows []persist.TrackRow) (t Track,
 	first := sort.Search(len(list), func(i int) bool { return list[i].TS >= from })
 	end := sort.Search(len(list), func(i int) bool { return list[i].TS > to })
 	t = Track{DriverID: driverID, From: from, To: to, Fixes: list[first:max(first, end)]}
-	t.DistanceM = pathLength(t.Fixes)
+	t.DistanceM, _ = wayOf(t.Fixes)
 	return t, nil
 }
 
@@ -72,9 +72,11 @@ func TrackOf(driverID string, from, to int64, rows []persist.TrackRow) (t Track,
 func RowFixes(r persist.TrackRow) ([]TrackFix, error) { return appendFixes(nil, r) }
 
 func appendFixes(list []TrackFix, r persist.TrackRow) ([]TrackFix, error) {
+	before := len(list)
 	list, err := decodeFixes(list, r.BucketStart, r.Path, r.Times, r.Speeds)
 	if err != nil {
 		return nil, fmt.Errorf("track of %s, bucket %d of zone %s, part %d: %w", r.DriverID, r.BucketStart, r.Zone, r.Part, err)
 	}
+	spread(list[before:], r.MeanAccuracyM)
 	return list, nil
 }

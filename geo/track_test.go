@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -130,12 +129,6 @@ func TestSummary(t *testing.T) {
 	require.False(t, ok)
 }
 
-func TestTopSpeedOfPlacesAlone(t *testing.T) {
-	require.InDelta(t, metresPerDegree/1000, topSpeed([]TrackFix{
-		{TS: 0, SpeedMPS: Unknown}, {TS: 1000, Lat: 0.001, SpeedMPS: Unknown}, {TS: 3000, Lat: 0.001, SpeedMPS: Unknown},
-	}), 1e-6)
-}
-
 func TestLoadTrack(t *testing.T) {
 	s := &store{}
 	put := func(zone string, start, part int64, fixes ...TrackFix) {
@@ -204,32 +197,4 @@ func TestTrackFormats(t *testing.T) {
 		require.True(t, json.Valid(out.Bytes()))
 		require.NoError(t, short.WriteGPX(&out))
 	}
-}
-
-// A phone that lies on a counter for an hour has not gone anywhere, though its
-// fixes wander about; one that is carried has gone as far as it was.
-func TestDistanceOfAPhoneThatLiesStill(t *testing.T) {
-	const accuracy, hour = 8.0, 900 // fixes
-	random := rand.New(rand.NewPCG(1, 2))
-	still, walked := make([]TrackFix, hour), make([]TrackFix, hour)
-	apart, east, north := 0.0, 0.0, 0.0
-	for i := range still {
-		// The errors of fixes that follow each other are alike.
-		east = 0.95*east + 0.3*accuracy/1.5*random.NormFloat64()
-		north = 0.95*north + 0.3*accuracy/1.5*random.NormFloat64()
-		still[i] = TrackFix{TS: base + int64(i)*4000, Lat: 12.97 + north/metresPerDegree, Lon: 77.59 + east/metresPerDegree, SpeedMPS: Unknown, accuracyM: accuracy}
-		walked[i] = still[i]
-		walked[i].Lat += 1.2 * 4 * float64(i) / metresPerDegree
-		if i > 0 {
-			apart += Distance(still[i-1].Lat, still[i-1].Lon, still[i].Lat, still[i].Lon)
-		}
-	}
-	const way = 1.2 * 4 * (hour - 1)
-	require.Greater(t, apart, 1500.0, "what a plain sum would say")
-	require.Less(t, pathLength(still), apart/10)
-	require.InEpsilon(t, way, pathLength(walked), 0.1)
-	for i := range still {
-		still[i].SpeedMPS = 0.1
-	}
-	require.Less(t, pathLength(still), apart/10)
 }

@@ -27,7 +27,7 @@ func TestVerdictAfterAFix(t *testing.T) {
 		"further":                          {{4, 11, u, u, Accepted}},
 		"within the accuracy":              {{4, 24, 25, u, Stationary}},
 		"beyond the accuracy":              {{4, 27, 25, u, Accepted}},
-		"an accuracy that says nothing":    {{4, 35, 500, u, Accepted}},
+		"an accuracy that says nothing":    {{4, 99, 500, u, Stationary}, {8, 203, 500, u, Accepted}},
 		"slowly, says the phone":           {{4, 4, 25, 1, Accepted}},
 		"still, says the phone":            {{4, 4, 25, 0.3, Stationary}},
 		"as fast as allowed":               {{4, 199, 0, 45, Accepted}},
