@@ -22,11 +22,6 @@ import (
 	"hyperlocal/persist"
 )
 
-// TrackWriter is what the flusher needs of the durable record.
-type TrackWriter interface {
-	WriteTracks(ctx context.Context, rows []persist.TrackRow) error
-}
-
 // FlushOptions are the flusher's settings. The zero value of a field stands
 // for its default.
 type FlushOptions struct {
@@ -46,11 +41,12 @@ type FlushOptions struct {
 }
 
 // Flusher moves closed buckets from the engine to the durable record. Any
-// number of servers may run one: a lease per zone keeps them from doing the
-// same work, and if it fails to, the same rows are written twice.
+// number of servers may run one: leases keep them from doing the same work, and
+// if they fail to, the same rows are written twice. Servers on one engine should
+// have the same settings.
 type Flusher struct {
 	fleet  *Fleet
-	store  TrackWriter
+	store  persist.Tracks
 	every  time.Duration
 	grace  time.Duration
 	owner  string // of leases
@@ -61,25 +57,28 @@ type Flusher struct {
 	pace      *rate.Limiter // of rows that waited
 	aside     *Aside        // or nil
 
-	mu      sync.Mutex
-	stats   FlushStats
-	oldest  map[string]int64            // by zone: start of the oldest bucket that could not be written
-	waiting map[string]map[string]int64 // by zone and member of sealeds: bytes, as weighed in hold
-	wait    *backoff.ExponentialBackOff
-	retryAt time.Time
+	slots chan struct{} // of zones whose rows are written at a time
+
+	mu        sync.Mutex
+	stats     FlushStats
+	backlogs  map[string]*backlog // by zone
+	waiting   int64               // bytes of all backlogs
+	inFiles   int64               // since when the oldest spilled bucket that is known waits, ms; 0 for none
+	wait      *backoff.ExponentialBackOff
+	retryAt   time.Time
+	complains map[string]time.Time // by message: when it was logged last
 }
 
 // How the flusher works.
 const (
 	rowsPerWrite   = 4000 // some 2 MB
-	sealedPerRead  = 256
 	zonesAtOnce    = 4
 	turnsPerPeriod = 60 // Run looks so many times per period for zones whose turn it is
 )
 
 // NewFlusher makes a flusher of the fleet's buckets. It does nothing before
 // Run or FlushAll.
-func NewFlusher(fleet *Fleet, store TrackWriter, opt FlushOptions) *Flusher {
+func NewFlusher(fleet *Fleet, store persist.Tracks, opt FlushOptions) *Flusher {
 	if opt.Every <= 0 {
 		opt.Every = 30 * time.Second
 	}
@@ -101,86 +100,26 @@ func NewFlusher(fleet *Fleet, store TrackWriter, opt FlushOptions) *Flusher {
 		fleet: fleet, store: store, every: opt.Every, grace: opt.Grace,
 		logger: opt.Logger,
 		spill:  opt.Spill.Queue, waitBytes: opt.Spill.WaitBytes,
-		pace:    rate.NewLimiter(rate.Limit(opt.DrainRows), rowsPerWrite),
-		aside:   opt.Aside,
-		owner:   uuid.NewString(),
-		oldest:  map[string]int64{},
-		waiting: map[string]map[string]int64{},
-		wait:    wait,
+		pace:      rate.NewLimiter(rate.Limit(opt.DrainRows), min(rowsPerWrite, opt.DrainRows)),
+		aside:     opt.Aside,
+		owner:     uuid.NewString(),
+		slots:     make(chan struct{}, zonesAtOnce),
+		backlogs:  map[string]*backlog{},
+		wait:      wait,
+		complains: map[string]time.Time{},
 	}
 }
 
 // Run flushes each zone once per period until ctx ends, zones at different
 // times. Failures are logged and tried again, after a pause that grows to the
-// period; what could not be written waits: see hold.go.
+// period; what could not be written waits: see hold.go. Looking after what waits,
+// writing it and reporting go on by themselves, however long a write takes.
 func (fl *Flusher) Run(ctx context.Context) {
-	var drain sync.WaitGroup
-	defer drain.Wait()
-	if fl.spill != nil {
-		drain.Go(func() { fl.runDrain(ctx) })
-	}
-	tick := time.NewTicker(fl.every / turnsPerPeriod)
-	defer tick.Stop()
-	reports := time.NewTicker(reportEvery)
-	defer reports.Stop()
-	reported := fl.Stats()
-	turns, held := map[string]int64{}, map[string]int64{}
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-reports.C:
-			reported = fl.report(ctx, reported)
-		case <-tick.C:
-			if err := fl.turn(ctx, turns, held); err != nil && ctx.Err() == nil {
-				fl.logger.WarnContext(ctx, "tracks could not be written and wait in the engine", "error", err)
-			}
-		}
-	}
-}
-
-// turn flushes the zones whose turn it is, or, while writing pauses, holds
-// them. turns and held have the number of each zone's last turn.
-func (fl *Flusher) turn(ctx context.Context, turns, held map[string]int64) error {
-	now := fl.fleet.now()
-	pausing := fl.pausing(now)
-	if pausing && fl.spill == nil {
-		return nil
-	}
-	zones, err := readActiveZones(ctx, fl.fleet.engine)
-	if err != nil {
-		return err
-	}
-	due := make([]string, 0, len(zones))
-	active := make(map[string]bool, len(zones))
-	for _, z := range zones {
-		active[z.Name] = true
-		number := (now.UnixMilli() - fl.offset(z.Name)) / fl.every.Milliseconds()
-		if last, known := turns[z.Name]; !known {
-			turns[z.Name] = number // its own turn will come within a period
-		} else if last != number && (!pausing || held[z.Name] != number) {
-			due = append(due, z.Name)
-		}
-	}
-	for zone := range turns {
-		if !active[zone] {
-			delete(turns, zone)
-			delete(held, zone)
-		}
-	}
-	done := turns
-	if pausing {
-		done = held
-		err = fl.holdZones(ctx, due)
-	} else {
-		err = fl.flushZones(ctx, due)
-	}
-	if err == nil || pausing { // a full disk is no reason to try at every tick
-		for _, zone := range due {
-			done[zone] = (now.UnixMilli() - fl.offset(zone)) / fl.every.Milliseconds()
-		}
-	}
-	return err
+	var work sync.WaitGroup
+	work.Go(func() { fl.runTurns(ctx) })
+	work.Go(func() { fl.runDrain(ctx) })
+	work.Go(func() { fl.runReports(ctx) })
+	work.Wait()
 }
 
 // offset spreads the zones over the period, ms.
@@ -197,48 +136,39 @@ func (fl *Flusher) FlushAll(ctx context.Context, includingOpen bool) error {
 	if err != nil {
 		return fmt.Errorf("flush: %w", err)
 	}
-	latest := fl.closedBy()
-	if includingOpen {
-		latest = math.Inf(1)
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(zonesAtOnce)
 	for _, z := range zones {
-		group.Go(func() error { return fl.flushZone(ctx, newZoneKeys(z.Name), latest, false) })
+		group.Go(func() error { return fl.flushZone(ctx, newZoneKeys(z.Name), includingOpen) })
 	}
 	return group.Wait()
 }
 
-// flushZones flushes closed buckets under a lease. After a failure in one zone
-// no other is begun.
-func (fl *Flusher) flushZones(ctx context.Context, zones []string) error {
-	var group errgroup.Group
-	group.SetLimit(zonesAtOnce)
-	for _, zone := range zones {
-		group.Go(func() error {
-			if fl.pausing(fl.fleet.now()) {
-				return nil
-			}
-			return fl.flushLeased(ctx, newZoneKeys(zone))
-		})
+// flushZone seals and writes all closed buckets of a zone, or all.
+func (fl *Flusher) flushZone(ctx context.Context, k *zoneKeys, includingOpen bool) error {
+	latest := fl.closedAt(fl.fleet.nowMS())
+	if includingOpen {
+		latest = math.MaxInt64
 	}
-	return group.Wait()
-}
-
-// holdZones keeps zones' closed buckets within the bound.
-func (fl *Flusher) holdZones(ctx context.Context, zones []string) error {
-	var errs []error
-	for _, zone := range zones {
-		if err := fl.hold(ctx, newZoneKeys(zone)); err != nil {
-			errs = append(errs, fmt.Errorf("hold zone %s: %w", zone, err))
+	err := fl.seal(ctx, k, latest)
+	var all []sealedBucket
+	if err == nil {
+		all, err = fl.sealed(ctx, k)
+	}
+	if err == nil {
+		if err = fl.writeSealed(ctx, k, newestFirst(all), false); err != nil {
+			fl.overdue(k.id, all)
 		}
 	}
-	return errors.Join(errs...)
+	if err != nil {
+		return fmt.Errorf("flush zone %s: %w", k.id, fl.failed(err))
+	}
+	return nil
 }
 
-// closedBy returns the start of the newest bucket that is closed now.
-func (fl *Flusher) closedBy() float64 {
-	return float64(fl.fleet.nowMS() - fl.fleet.bucketMS - fl.grace.Milliseconds())
+// closedAt returns the start of the newest bucket that is closed at a time, ms.
+func (fl *Flusher) closedAt(now int64) int64 {
+	return now - fl.fleet.bucketMS - fl.grace.Milliseconds()
 }
 
 // claimScript sets a key that is missing, for so many ms or, with 0, for ever,
@@ -266,52 +196,20 @@ func claim(ctx context.Context, e cache.Engine, key, value string, ttl time.Dura
 	return v.Int == 1, err
 }
 
-// flushLeased flushes a zone unless another server does so at the moment.
-func (fl *Flusher) flushLeased(ctx context.Context, k *zoneKeys) error {
-	return fl.leased(ctx, k, func() error { return fl.flushZone(ctx, k, fl.closedBy(), true) })
-}
-
-// leased does something with a zone's closed buckets unless another server does
-// so at the moment. The lease saves work, no more: it may expire while we work,
-// and nothing breaks.
-func (fl *Flusher) leased(ctx context.Context, k *zoneKeys, do func() error) error {
-	e := fl.fleet.engine
-	ours, err := claim(ctx, e, k.lease, fl.owner, fl.every)
-	if err != nil {
-		return fmt.Errorf("flush zone %s: %w", k.id, fl.failed(err))
-	}
-	if !ours {
-		return nil
+// leased does a job with a zone's sealed buckets unless another server does so at
+// the moment. The lease saves work, no more: it may expire while we work, and
+// nothing breaks.
+func (fl *Flusher) leased(ctx context.Context, k *zoneKeys, job flushJob, do func() error) error {
+	e, key := fl.fleet.engine, k.leaseKey(job)
+	ours, err := claim(ctx, e, key, fl.owner, fl.every)
+	if err != nil || !ours {
+		return err
 	}
 	err = do()
-	if _, releaseErr := e.Run(ctx, lease.ReleaseScript, []string{k.lease}, []string{fl.owner}); err == nil {
+	if _, releaseErr := e.Run(ctx, lease.ReleaseScript, []string{key}, []string{fl.owner}); err == nil {
 		err = releaseErr
 	}
 	return err
-}
-
-// flushZone seals the zone's buckets that start at latest or before, and writes
-// and removes all sealed ones, newest first. If it is paced, those that waited
-// longer than a turn are written at the rate of drains.
-func (fl *Flusher) flushZone(ctx context.Context, k *zoneKeys, latest float64, paced bool) error {
-	e := fl.fleet.engine
-	err := seal(ctx, e, k, latest, fl.fleet.nowMS())
-	for err == nil {
-		var sealed []cache.Member
-		sealed, err = e.ZRangeByScore(ctx, k.sealeds, cache.ScoreRange{Min: math.Inf(-1), Max: math.Inf(1), Reverse: true, Limit: sealedPerRead})
-		if err != nil || len(sealed) == 0 {
-			break
-		}
-		if err = fl.writeSealed(ctx, k, sealed, paced); err != nil {
-			oldest := sealed[len(sealed)-1] // of this page; hold looks at all
-			fl.stuck(k.id, int64(oldest.Score))
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("flush zone %s: %w", k.id, fl.failed(err))
-	}
-	fl.unstuck(k.id)
-	return nil
 }
 
 func (fl *Flusher) pausing(now time.Time) bool {
@@ -320,27 +218,14 @@ func (fl *Flusher) pausing(now time.Time) bool {
 	return now.Before(fl.retryAt)
 }
 
-// failed counts a failure, and pauses all zones' turns: what one of them met,
-// the others would too.
+// failed counts a failure. If the database does not answer, writing pauses: what
+// one zone met the others would, too. Any other trouble is that zone's own.
 func (fl *Flusher) failed(err error) error {
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
 	fl.stats.Failures++
-	if now := fl.fleet.now(); !now.Before(fl.retryAt) {
+	if now := fl.fleet.now(); errors.Is(err, persist.ErrUnavailable) && !now.Before(fl.retryAt) {
 		fl.retryAt = now.Add(fl.wait.NextBackOff())
 	}
 	return err
-}
-
-func (fl *Flusher) stuck(zone string, start int64) {
-	fl.mu.Lock()
-	defer fl.mu.Unlock()
-	fl.oldest[zone] = start
-}
-
-func (fl *Flusher) unstuck(zone string) {
-	fl.mu.Lock()
-	defer fl.mu.Unlock()
-	delete(fl.oldest, zone)
-	delete(fl.waiting, zone)
 }

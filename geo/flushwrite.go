@@ -3,73 +3,178 @@ package geo
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"hyperlocal/cache"
 	"hyperlocal/persist"
 )
 
-// writeSealed writes sealed buckets of a zone and, once the store has them all,
-// removes them.
-func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, sealed []cache.Member, paced bool) error {
-	e := fl.fleet.engine
-	keys := make([]string, len(sealed))
-	members := make([]string, len(sealed))
-	rows := make([]persist.TrackRow, 0, rowsPerWrite)
-	waited := int64(fl.closedBy()) - 2*fl.every.Milliseconds()
-	for i, m := range sealed {
-		members[i], keys[i] = m.Name, k.sealedKey(m.Name)
-		start, part, ok := parseSealed(m.Name)
-		if !ok {
-			continue // not ours: there is nothing to write
+const (
+	// scanPage is how many drivers of a bucket are read at once: in the memory
+	// engine nobody else gets at the zone meanwhile.
+	scanPage = 256
+	// pieceBytes bounds how much of a bucket is in memory at a time, so a bucket of
+	// some 20,000 drivers is read whole.
+	pieceBytes = 4 << 20
+)
+
+// parcel is what is sealed of one driver: what a row is made of.
+type parcel struct {
+	bucket sealedBucket
+	driver string
+	packed string
+}
+
+// writeSealed writes sealed buckets of a zone in their order, and removes each when
+// the store has it. If it is paced, at the rate of drains.
+//
+// Late parts are left where they are while there are spill files: an earlier part of
+// the bucket may be in there, and must come before; see repeats.go.
+func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, buckets []sealedBucket, paced bool) error {
+	w := zoneWriter{fl: fl, k: k, room: rowsPerWrite}
+	if paced {
+		w.pace, w.room = true, fl.pace.Burst()
+	}
+	for _, b := range buckets {
+		if b.late && fl.spill != nil && fl.spill.Bytes() > 0 {
+			continue
 		}
-		drivers, err := e.HGetAll(ctx, keys[i])
+		err := fl.pieces(ctx, k.sealedKey(b.member), func(piece []cache.Field) error {
+			for _, f := range piece {
+				if err := w.add(ctx, parcel{b, f.Name, f.Value}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		if paced && start < waited {
-			if err := fl.waitFor(ctx, len(drivers)); err != nil {
-				return err
-			}
-		}
-		for _, driver := range sortedKeys(drivers) { // as databases keep them: neighbours lie on one page
-			row, ok := summarize(k.id, driver, start, part, drivers[driver])
-			if !ok {
-				continue
-			}
-			if rows = append(rows, row); len(rows) == rowsPerWrite {
-				if err := fl.write(ctx, rows); err != nil {
-					return err
-				}
-				rows = rows[:0]
-			}
-		}
+		w.whole = append(w.whole, b.member)
 	}
-	if err := fl.write(ctx, rows); err != nil {
-		return err
-	}
-	return fl.forget(ctx, k, keys, members)
+	return w.flush(ctx)
 }
 
-// waitFor waits until so many rows may be written of what waited.
-func (fl *Flusher) waitFor(ctx context.Context, rows int) error {
-	for ; rows > 0; rows -= rowsPerWrite {
-		if err := fl.pace.WaitN(ctx, min(rows, rowsPerWrite)); err != nil {
+// zoneWriter collects parcels of a zone until there are enough for a write.
+type zoneWriter struct {
+	fl   *Flusher
+	k    *zoneKeys
+	room int
+	pace bool
+
+	parcels []parcel
+	whole   []string // members of sealeds of which all parcels were added
+}
+
+func (w *zoneWriter) add(ctx context.Context, p parcel) error {
+	if len(w.parcels) == w.room {
+		if err := w.flush(ctx); err != nil {
 			return err
 		}
 	}
+	w.parcels = append(w.parcels, p)
 	return nil
 }
 
-// forget removes sealed buckets, given by keys and members of sealeds, that are
-// safe elsewhere.
-func (fl *Flusher) forget(ctx context.Context, k *zoneKeys, keys, members []string) error {
+// flush writes what was added, and removes the buckets that are whole by that.
+func (w *zoneWriter) flush(ctx context.Context) error {
+	if w.pace && len(w.parcels) > 0 {
+		if err := w.fl.pace.WaitN(ctx, len(w.parcels)); err != nil {
+			return err
+		}
+	}
+	if err := w.fl.writeParcels(ctx, w.k.id, w.parcels); err != nil {
+		return err
+	}
+	clear(w.parcels)
+	w.parcels = w.parcels[:0]
+	done := w.whole
+	w.whole = nil
+	return w.fl.forget(ctx, w.k, done)
+}
+
+// pieces reads a bucket in pieces of a bounded size, each in order of driver: as
+// databases keep them, neighbours lie on one page.
+func (fl *Flusher) pieces(ctx context.Context, key string, do func([]cache.Field) error) error {
+	var piece []cache.Field
+	var bytes int64
+	flush := func() error {
+		slices.SortFunc(piece, func(a, b cache.Field) int { return strings.Compare(a.Name, b.Name) })
+		err := do(piece)
+		piece, bytes = nil, 0
+		return err
+	}
+	err := fl.pages(ctx, key, func(page []cache.Field) error {
+		piece, bytes = append(piece, page...), bytes+sizeOf(page)
+		if bytes < pieceBytes {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil || len(piece) == 0 {
+		return err
+	}
+	return flush()
+}
+
+// pages reads a bucket page by page, in no order.
+func (fl *Flusher) pages(ctx context.Context, key string, do func([]cache.Field) error) error {
+	for cursor := ""; ; {
+		page, next, err := fl.fleet.engine.HScan(ctx, key, cursor, "", scanPage)
+		if err != nil {
+			return err
+		}
+		if err := do(page); err != nil {
+			return err
+		}
+		if cursor = next; cursor == "" {
+			return nil
+		}
+	}
+}
+
+func sizeOf(page []cache.Field) (bytes int64) {
+	for _, f := range page {
+		bytes += int64(len(f.Name) + len(f.Value))
+	}
+	return bytes
+}
+
+// forget removes sealed buckets, given by their members of sealeds, that are safe
+// elsewhere.
+func (fl *Flusher) forget(ctx context.Context, k *zoneKeys, members []string) error {
+	if len(members) == 0 {
+		return nil
+	}
+	keys := make([]string, len(members))
+	for i, m := range members {
+		keys[i] = k.sealedKey(m)
+	}
 	e := fl.fleet.engine
 	// In this order: an index entry without a bucket is harmless.
 	if _, err := e.Del(ctx, keys...); err != nil {
 		return err
 	}
-	_, err := e.ZRem(ctx, k.sealeds, members...)
-	return err
+	if _, err := e.ZRem(ctx, k.sealeds, members...); err != nil {
+		return err
+	}
+	fl.unweigh(k.id, members)
+	return nil
+}
+
+// writeParcels writes the rows of parcels of a zone.
+func (fl *Flusher) writeParcels(ctx context.Context, zone string, parcels []parcel) error {
+	if err := fl.dropRepeats(ctx, zone, parcels); err != nil {
+		return err
+	}
+	rows := make([]persist.TrackRow, 0, len(parcels))
+	for _, p := range parcels {
+		if row, ok := summarize(zone, p.driver, p.bucket.start, p.bucket.part, p.packed); ok {
+			rows = append(rows, row)
+		}
+	}
+	return fl.write(ctx, rows)
 }
 
 // write writes rows to the store. What the store refuses for ever is set aside.

@@ -147,6 +147,7 @@ type store struct {
 	rows   map[rowKey]persist.TrackRow
 	writes int
 	fail   func(write int) error
+	wrote  func(rows []persist.TrackRow) // or nil
 }
 
 type rowKey struct {
@@ -175,6 +176,9 @@ func (s *store) WriteTracks(_ context.Context, rows []persist.TrackRow) error {
 			return err
 		}
 		s.rows[rowKey{r.DriverID, r.Zone, r.BucketStart, r.Part}] = r
+	}
+	if err == nil && s.wrote != nil {
+		s.wrote(rows)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,73 +28,139 @@ func openSpill(t testing.TB, dir string, max int64) *spill.Queue {
 	return q
 }
 
-// outage runs a flusher for so many minutes on a store that answers only after
-// the fifth, and returns it with the store, the sent times by driver and the
-// greatest size that waited in the engine.
-func outage(t *testing.T, opt FlushOptions, minutes int) (fl *Flusher, s *store, sent map[string][]int64, most int64) {
+// outage is a flusher that runs for some minutes on a store that answers only after
+// the fifth.
+type outage struct {
+	fl     *Flusher
+	store  *store
+	back   time.Time
+	writes []timedWrite
+	sent   map[string][]int64 // times by driver
+	most   int64              // bytes that waited in the engine
+}
+
+type timedWrite struct {
+	at   time.Time
+	rows []persist.TrackRow
+}
+
+func runOutage(t *testing.T, opt FlushOptions, minutes int) *outage {
 	e, err := memory.Open(memory.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	fleet := NewFleet(e, NoZones(), FleetOptions{})
-	back := time.Now().Add(5 * time.Minute)
-	s = &store{fail: func(int) error {
-		if time.Now().Before(back) {
-			return persist.ErrUnavailable
-		}
-		return nil
-	}}
-	opt.Logger = slog.New(slog.DiscardHandler)
-	fl = NewFlusher(fleet, s, opt)
+	o := &outage{back: time.Now().Add(5 * time.Minute), sent: map[string][]int64{}}
+	o.store = &store{
+		fail: func(int) error {
+			if time.Now().Before(o.back) {
+				return persist.ErrUnavailable
+			}
+			return nil
+		},
+		wrote: func(rows []persist.TrackRow) {
+			o.writes = append(o.writes, timedWrite{time.Now(), slices.Clone(rows)})
+		},
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	o.fl = NewFlusher(fleet, o.store, opt)
 	ctx, stop := context.WithCancel(t.Context())
-	go fl.Run(ctx)
-	sent = map[string][]int64{}
+	done := make(chan struct{})
+	go func() { defer close(done); o.fl.Run(ctx) }()
 	for range minutes * 6 {
 		for i := range 20 {
 			id, ts := fmt.Sprint("d", i), time.Now().UnixMilli()
 			record(t, fleet, "a", at(id, 10+float64(i%4), ts))
-			sent[id] = append(sent[id], ts)
+			o.sent[id] = append(o.sent[id], ts)
 		}
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
-		most = max(most, fl.Stats().WaitingBytes)
+		o.most = max(o.most, o.fl.Stats().WaitingBytes)
 	}
 	time.Sleep(2 * time.Minute)
 	stop()
-	synctest.Wait()
-	return fl, s, sent, most
+	<-done
+	return o
+}
+
+// requireAll requires that the store has what was sent, each fix in one row.
+func (o *outage) requireAll(t *testing.T) {
+	t.Helper()
+	fixes := 0
+	for id, times := range o.sent {
+		require.Equal(t, times, o.store.times(t, id))
+		fixes += len(times)
+	}
+	require.Equal(t, fixes, heldFixes(o.store))
 }
 
 // While the store is gone, what exceeds the bound goes to files; when it is
-// back, all of it arrives, at no more than the rate of drains.
+// back, all of it arrives, at no more than the rate of drains, and nothing new waits
+// for it.
 func TestOutageSpillsAndDrains(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := openSpill(t, t.TempDir(), 1<<20)
-		defer q.Close()
-		const bound = 2000
-		fl, s, sent, most := outage(t, FlushOptions{DrainRows: 50, Spill: SpillOptions{Queue: q, WaitBytes: bound}}, 9)
-		require.Positive(t, most)
-		require.LessOrEqual(t, most, int64(bound))
-		stats := fl.Stats()
-		require.Positive(t, stats.Spilled)
-		require.Zero(t, stats.SpillBytes)
-		require.Zero(t, stats.WaitingBytes)
-		require.Zero(t, stats.Lag)
-		for id, times := range sent {
-			require.Equal(t, times, s.times(t, id))
-		}
-	})
+	for name, bound := range map[string]int64{"from files": 2000, "from the engine": 1 << 20} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := openSpill(t, t.TempDir(), 1<<20)
+				defer q.Close()
+				const perSecond = 2
+				o := runOutage(t, FlushOptions{DrainRows: perSecond, Spill: SpillOptions{Queue: q, WaitBytes: bound}}, 9)
+				require.Positive(t, o.most)
+				require.LessOrEqual(t, o.most, bound)
+				stats := o.fl.Stats()
+				require.Equal(t, name == "from files", stats.Spilled > 0)
+				require.Zero(t, stats.SpillBytes)
+				require.Zero(t, stats.WaitingBytes)
+				require.Zero(t, stats.Lag)
+				o.requireAll(t)
+
+				var drained, late int
+				var from time.Time
+				for i, w := range o.writes {
+					for _, r := range w.rows {
+						if start := time.UnixMilli(r.BucketStart); start.Before(o.back.Add(-150 * time.Second)) {
+							drained++
+							if from.IsZero() {
+								from = w.at
+							}
+						} else if start.After(o.back.Add(time.Minute)) && w.at.Sub(start) > 66*time.Second {
+							late++
+						}
+					}
+					if drained > 0 {
+						require.LessOrEqual(t, drained, int(w.at.Sub(from).Seconds()+2)*perSecond, "write %d", i)
+					}
+				}
+				require.Greater(t, drained, 50)
+				require.Zero(t, late, "a new bucket is written within a period of its end")
+			})
+		})
+	}
 }
 
-// Files that are full leave the rest in the engine; nothing is lost.
+// Files that are full leave the rest in the engine; nothing is lost, and the log has
+// each trouble once a minute.
 func TestOutageWithFullFiles(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := openSpill(t, t.TempDir(), 1000)
 		defer q.Close()
-		fl, s, sent, most := outage(t, FlushOptions{Spill: SpillOptions{Queue: q, WaitBytes: 1}}, 9)
-		require.Greater(t, most, int64(1000))
-		require.Positive(t, fl.Stats().Spilled)
-		for id, times := range sent {
-			require.Equal(t, times, s.times(t, id))
+		var log logLines
+		o := runOutage(t, FlushOptions{Logger: log.logger(), Spill: SpillOptions{Queue: q, WaitBytes: 1}}, 9)
+		require.Greater(t, o.most, int64(1000))
+		require.Positive(t, o.fl.Stats().Spilled)
+		o.requireAll(t)
+		times := map[string][]time.Time{}
+		for _, l := range log.list {
+			if l["level"] == "WARN" {
+				times[l["msg"].(string)] = append(times[l["msg"].(string)], l.time(t))
+			}
+		}
+		require.Contains(t, times, "tracks that should go to files stay in the engine")
+		for what, at := range times {
+			for i := range at[1:] {
+				require.GreaterOrEqual(t, at[i+1].Sub(at[i]), reportEvery, what)
+			}
 		}
 	})
 }
@@ -103,23 +170,21 @@ func TestSpilledBucketsOutliveTheProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		q := openSpill(t, dir, 1<<20)
-		fl, s, sent, _ := outage(t, FlushOptions{Spill: SpillOptions{Queue: q, WaitBytes: 1}}, 2)
-		require.Positive(t, fl.Stats().SpillBytes)
+		o := runOutage(t, FlushOptions{Spill: SpillOptions{Queue: q, WaitBytes: 1}}, 2)
+		require.Positive(t, o.fl.Stats().SpillBytes)
 		require.NoError(t, q.Close())
 
-		s.fail = nil
+		o.store.fail = nil
 		q = openSpill(t, dir, 1<<20)
 		defer q.Close()
-		next := NewFlusher(fl.fleet, s, FlushOptions{Spill: SpillOptions{Queue: q}})
+		next := NewFlusher(o.fl.fleet, o.store, FlushOptions{Spill: SpillOptions{Queue: q}})
 		for more := true; more; {
 			var err error
 			more, err = next.drainRecord(t.Context())
 			require.NoError(t, err)
 		}
 		require.NoError(t, next.FlushAll(t.Context(), true))
-		for id, times := range sent {
-			require.Equal(t, times, s.times(t, id))
-		}
+		o.requireAll(t)
 	})
 }
 
@@ -171,11 +236,12 @@ func (r *refusing) WriteTracks(ctx context.Context, rows []persist.TrackRow) err
 
 func TestSpilledRecordsAreChecked(t *testing.T) {
 	good := appendText(appendText(nil, "z"), "0:1")
-	rows, err := spilledRows(good)
+	zone, parcels, err := spilledParcels(good)
 	require.NoError(t, err)
-	require.Empty(t, rows)
+	require.Equal(t, "z", zone)
+	require.Empty(t, parcels)
 	for _, bad := range [][]byte{nil, good[:1], good[:len(good)-1], appendText(good, "d"), appendText(appendText(nil, "z"), "x"), {0xff}} {
-		_, err := spilledRows(bad)
+		_, _, err := spilledParcels(bad)
 		require.ErrorIs(t, err, errSpillFormat, "%q", bad)
 	}
 }

@@ -14,9 +14,9 @@ import (
 //	drivers:buckets:{Z}                zset  start → start: the open buckets
 //	drivers:bucket:{Z}:<start>         hash  driver → its fixes, packed
 //	drivers:sealeds:{Z}                zset  <start>:<part> → start: the sealed buckets
-//	drivers:sealed:{Z}:<start>:<part>  hash  as a bucket, immutable
+//	drivers:sealed:{Z}:<start>:<part>  hash  as a bucket, immutable; late parts end in :late
 //	drivers:part:{Z}                   string, the greatest part given out
-//	flush:{Z}:lease                    string, which server flushes the zone
+//	flush:{Z}:<job>                    string, which server does this job of the flusher
 //
 // Beside them: drivers:zones, a zset of zone → when it was last active, ms, and
 // drivers:where:{w<n>}, hashes of driver → its zone; see where.go.
@@ -25,7 +25,6 @@ type zoneKeys struct {
 
 	zone, seen, last, gone string
 	buckets, sealeds, part string
-	lease                  string
 
 	// bucket remembers the key that the next fix will most likely need.
 	bucket atomic.Pointer[bucketKey]
@@ -55,7 +54,6 @@ func newZoneKeys(zone string) *zoneKeys {
 		buckets: "drivers:buckets:" + tag,
 		sealeds: "drivers:sealeds:" + tag,
 		part:    "drivers:part:" + tag,
-		lease:   "flush:" + tag + ":lease",
 	}
 }
 
@@ -73,3 +71,15 @@ func (k *zoneKeys) bucketKey(start int64) string {
 func (k *zoneKeys) sealedKey(member string) string {
 	return "drivers:sealed:{" + k.id + "}:" + member
 }
+
+// flushJob is what of a zone's flushing one server at a time should do.
+type flushJob string
+
+const (
+	writeNew flushJob = "write"
+	drainOld flushJob = "drain"
+	spillOld flushJob = "spill"
+)
+
+// leaseKey returns the key of which server does a job.
+func (k *zoneKeys) leaseKey(job flushJob) string { return "flush:{" + k.id + "}:" + string(job) }

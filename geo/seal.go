@@ -1,10 +1,12 @@
 package geo
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,23 +27,28 @@ var sealScript = &cache.Script{Name: "seal", Lua: sealLua, Go: sealTwin, AllowOO
 
 const sealFixedKeys = 3
 
+// sealDone is the script's reply when it has sealed.
+const sealDone = -1
+
 func sealTwin(tx cache.Tx, keys, args []string) cache.Value {
 	part, _ := strconv.ParseInt(tx.Get(keys[0]).Str, 10, 64) // our own digits, or none
 	next, _ := strconv.ParseInt(args[0], 10, 64)
-	if part >= next {
+	before, _ := strconv.ParseInt(args[1], 10, 64)
+	if part != before || part >= next {
 		return cache.Int(part)
 	}
 	tx.Set(keys[0], args[0], 0)
-	for i, start := range args[1:] {
-		open, sealed := keys[sealFixedKeys+2*i], keys[sealFixedKeys+2*i+1]
+	for i := 2; i+1 < len(args); i += 2 {
+		start, member := args[i], args[i+1]
+		open, sealed := keys[sealFixedKeys+i-2], keys[sealFixedKeys+i-1]
 		tx.ZRem(keys[1], start)
 		if !tx.Rename(open, sealed) {
 			continue
 		}
 		score, _ := strconv.ParseInt(start, 10, 64)
-		tx.ZAdd(keys[2], start+":"+args[0], float64(score))
+		tx.ZAdd(keys[2], member, float64(score))
 	}
-	return cache.Int(0)
+	return cache.Int(sealDone)
 }
 
 // sealPage bounds how many buckets one run of the script seals.
@@ -51,34 +58,106 @@ const sealPage = 100
 // is the time, ms, or a little later if two would coincide. It is on disk before
 // anything is written elsewhere: a crash that took it back would have the same
 // fixes sealed again, as another part, and so written as another row.
-func seal(ctx context.Context, e cache.Engine, k *zoneKeys, latest float64, now int64) error {
-	durable := e.Durable(cache.Always)
-	for part := now; ; {
-		open, err := e.ZRangeByScore(ctx, k.buckets, cache.ScoreRange{Min: math.Inf(-1), Max: latest, Limit: sealPage})
+//
+// A bucket that was closed already when the zone was last sealed has been open a
+// second time since: then this part of it is late.
+func (fl *Flusher) seal(ctx context.Context, k *zoneKeys, latest int64) error {
+	e, now := fl.fleet.engine, fl.fleet.nowMS()
+	var last, late int64 // the zone's part, and the newest start of a late one
+	for first := true; ; first = false {
+		open, err := e.ZRangeByScore(ctx, k.buckets, cache.ScoreRange{Min: math.Inf(-1), Max: float64(latest), Limit: sealPage})
 		if err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
 		if len(open) == 0 {
 			return nil
 		}
-		keys := []string{k.part, k.buckets, k.sealeds}
-		args := []string{strconv.FormatInt(part, 10)}
-		for _, m := range open {
-			keys = append(keys, k.bucketKey(int64(m.Score)), k.sealedKey(m.Name+":"+args[0]))
-			args = append(args, m.Name)
+		if first {
+			if last, err = fl.lastPart(ctx, k); err != nil {
+				return fmt.Errorf("seal: %w", err)
+			}
+			late = fl.closedAt(last)
+			if last == 0 { // a zone that is new, or forgotten
+				late = fl.closedAt(now - 2*fl.every.Milliseconds())
+			}
 		}
-		reply, err := durable.Run(ctx, sealScript, keys, args)
+		part := max(now, last+1)
+		keys := []string{k.part, k.buckets, k.sealeds}
+		args := []string{strconv.FormatInt(part, 10), strconv.FormatInt(last, 10)}
+		for _, m := range open {
+			b := newSealedBucket(int64(m.Score), part, int64(m.Score) <= late)
+			keys = append(keys, k.bucketKey(b.start), k.sealedKey(b.member))
+			args = append(args, m.Name, b.member)
+		}
+		reply, err := e.Durable(cache.Always).Run(ctx, sealScript, keys, args)
 		if err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
-		part = max(part, reply.Int) + 1
+		if last = part; reply.Int != sealDone { // another server was here
+			last = reply.Int
+			late = max(late, fl.closedAt(last))
+		}
 	}
 }
 
+// lastPart returns the part that was given out last in a zone, 0 if there is none.
+func (fl *Flusher) lastPart(ctx context.Context, k *zoneKeys) (int64, error) {
+	v, err := fl.fleet.engine.Get(ctx, k.part)
+	if err != nil || !v.OK {
+		return 0, err
+	}
+	return strconv.ParseInt(v.Str, 10, 64)
+}
+
+// sealedBucket is a sealed bucket of a zone.
+type sealedBucket struct {
+	member      string // of sealeds: <start>:<part>, and :late if it is
+	start, part int64
+	late        bool // the zone was sealed since the bucket closed: there may be an earlier part
+}
+
+const lateMark = ":late"
+
+func newSealedBucket(start, part int64, late bool) sealedBucket {
+	member := strconv.FormatInt(start, 10) + ":" + strconv.FormatInt(part, 10)
+	if late {
+		member += lateMark
+	}
+	return sealedBucket{member, start, part, late}
+}
+
 // parseSealed reads a member of sealeds.
-func parseSealed(member string) (start, part int64, ok bool) {
-	s, p, _ := strings.Cut(member, ":")
+func parseSealed(member string) (b sealedBucket, ok bool) {
+	text, late := strings.CutSuffix(member, lateMark)
+	s, p, _ := strings.Cut(text, ":")
 	start, errStart := strconv.ParseInt(s, 10, 64)
 	part, errPart := strconv.ParseInt(p, 10, 64)
-	return start, part, errStart == nil && errPart == nil
+	return sealedBucket{member, start, part, late}, errStart == nil && errPart == nil
+}
+
+// sealed returns a zone's sealed buckets in order of start and part.
+func (fl *Flusher) sealed(ctx context.Context, k *zoneKeys) ([]sealedBucket, error) {
+	members, err := fl.fleet.engine.ZRangeByScore(ctx, k.sealeds, everything)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]sealedBucket, 0, len(members))
+	for _, m := range members {
+		if b, ok := parseSealed(m.Name); ok {
+			list = append(list, b)
+		}
+	}
+	slices.SortFunc(list, func(a, b sealedBucket) int {
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(a.part, b.part))
+	})
+	return list, nil
+}
+
+// newestFirst puts buckets in the order of writing: the newest first, but its parts
+// as they were sealed.
+func newestFirst(list []sealedBucket) []sealedBucket {
+	slices.SortFunc(list, func(a, b sealedBucket) int {
+		return cmp.Or(cmp.Compare(b.start, a.start), cmp.Compare(a.part, b.part))
+	})
+	return list
 }

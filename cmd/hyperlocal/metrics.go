@@ -50,7 +50,7 @@ func newMetrics(p *parts) *prometheus.Registry {
 	counter("flush_rows_total", "Track rows written to the database.", func() int64 { return p.flusher.Stats().Rows })
 	counter("flush_fixes_total", "Fixes in those rows: fixes divided by rows is the write reduction.", func() int64 { return p.flusher.Stats().Fixes })
 	counter("flush_failures_total", "Turns of a zone whose rows could not be written; they are tried again.", func() int64 { return p.flusher.Stats().Failures })
-	gauge("flush_lag_seconds", "Age of the oldest closed bucket that could not be written; 0 if there is none.",
+	gauge("flush_lag_seconds", "How long the oldest closed bucket that was not written at its turn has waited; 0 if there is none.",
 		func() float64 { return p.flusher.Stats().Lag.Seconds() })
 	gauge("flush_last_success_timestamp_seconds", "When rows were last written; 0 for never.", func() float64 {
 		if last := p.flusher.Stats().LastSuccess; !last.IsZero() {
@@ -60,9 +60,11 @@ func newMetrics(p *parts) *prometheus.Registry {
 	})
 
 	gauge("flush_write_reduction", "Fixes for each row written, since the start.", func() float64 { return p.flusher.Stats().Reduction() })
-	gauge("flush_waiting_bytes", "Closed buckets in the engine that wait for a database that does not answer.",
+	gauge("flush_waiting_bytes", "Closed buckets in the engine that wait for a database that does not keep up.",
 		func() float64 { return float64(p.flusher.Stats().WaitingBytes) })
 	gauge("flush_spill_bytes", "Spill files with buckets that wait for the database.", func() float64 { return float64(p.flusher.Stats().SpillBytes) })
+	gauge("flush_spill_damaged_files", "Spill files that are damaged and kept as ….damaged, for somebody to look at.",
+		func() float64 { return float64(p.flusher.Stats().SpillDamaged) })
 	counter("flush_spilled_rows_total", "Rows that went through spill files.", func() int64 { return p.flusher.Stats().Spilled })
 	counter("flush_set_aside_rows_total", "Rows that the database refused; see refused/tracks.jsonl in the data folder.",
 		func() int64 { return p.flusher.Stats().SetAside })

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -25,6 +26,8 @@ import (
 // witness sends pings and deliveries to a server, notes what was acknowledged,
 // and compares it with the durable record: every accepted fix in exactly one row,
 // every acknowledged movement in the ledger exactly once, and nothing else.
+//
+// Now and then it sends an old round of pings again, as phones do that are not sure.
 //
 // What was sent to a server that died before it answered may be there or not. A
 // crash may take back the pings of the last second, so those count as
@@ -60,6 +63,7 @@ const (
 	witnessDrivers = 40
 	witnessStore   = "S1"
 	witnessBucket  = 5 * time.Second
+	witnessAgain   = 50 // rounds from one that comes again to the next
 	// witnessPace leaves the machine's time to the servers.
 	witnessPace = 25 * time.Millisecond
 )
@@ -111,12 +115,9 @@ func (w *witness) end() {
 func (w *witness) send() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	at := w.start.Add(time.Duration(w.round) * time.Second)
-	pings, keys := make([]any, witnessDrivers), make([]fixKey, witnessDrivers)
-	for i := range pings {
-		keys[i] = fixKey{witnessDriver(i), at.UnixMilli()}
-		// In twenty places of the city, some metres on with each round.
-		pings[i] = ping(keys[i].driver, 12.90+float64(i%20)*0.008, 77.55+float64(w.round%200)*0.0001, at)
+	pings, keys := w.pings(w.round)
+	if w.round%witnessAgain == witnessAgain-1 {
+		w.sendAgain(w.round - 1 - rand.IntN(2*witnessAgain))
 	}
 	reference := fmt.Sprintf("delivery %d", w.round)
 	w.round++
@@ -139,6 +140,30 @@ func (w *witness) send() {
 			w.fixes[k] = acknowledged
 		}
 	}
+}
+
+// pings are those of a round.
+func (w *witness) pings(round int) (pings []any, keys []fixKey) {
+	at := w.start.Add(time.Duration(round) * time.Second)
+	for i := range witnessDrivers {
+		driver := witnessDriver(i)
+		keys = append(keys, fixKey{driver, at.UnixMilli()})
+		// In twenty places of the city, some metres on with each round.
+		pings = append(pings, ping(driver, 12.90+float64(i%20)*0.008, 77.55+float64(round%200)*0.0001, at))
+	}
+	return pings, keys
+}
+
+// sendAgain sends what was not refused of a round a second time.
+func (w *witness) sendAgain(round int) {
+	pings, keys := w.pings(max(round, 0))
+	var again []any
+	for i, k := range keys {
+		if w.fixes[k] != refused {
+			again = append(again, pings[i])
+		}
+	}
+	w.post("/v1/locations", again, http.StatusOK, nil)
 }
 
 // post is false if no answer came. Any answer but the wanted one is a problem.

@@ -6,11 +6,19 @@
 // as do the committed ones of the file it was in. Records come in order within a
 // file, and files oldest first.
 //
-// A file holds records one after the other: length and CRC-32C of the payload,
-// four bytes each, little endian, then the payload. A record that a crash cut
-// short, at the end of a file, was never acknowledged; it is left out and
-// reported. A file that is damaged in the middle is kept under another name,
-// ending in .damaged, after what comes before the damage was read.
+// A file holds records one after the other, each of them
+//
+//	offset  size  content
+//	0       4     length of the payload
+//	4       4     CRC-32C of the four bytes before
+//	8       4     CRC-32C of the payload
+//	12            the payload
+//
+// with numbers in little endian. A record that a crash cut short, at the end of a
+// file, was never acknowledged; it is left out and reported. A file with anything
+// else wrong in it is kept under another name, ending in .damaged, after all that can
+// be read of it was: a damaged payload is passed over, but a length that is not
+// sure ends the reading.
 package spill
 
 import (
@@ -37,7 +45,7 @@ var ErrFull = errors.New("spill directory is full")
 const MaxRecord = 4 << 20
 
 const (
-	headerSize   = 8
+	headerSize   = 12
 	segmentBytes = 8 << 20 // a file that has so much gets no more
 	prefix       = "spill-"
 	damaged      = ".damaged"
@@ -60,6 +68,8 @@ type Queue struct {
 	nextName int64
 
 	at, read int64 // offsets in files[0]: committed, and read
+	broken   bool  // files[0] is damaged
+	damaged  int   // files that were
 }
 
 type segment struct {
@@ -92,6 +102,9 @@ func (q *Queue) list() error {
 		return err
 	}
 	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), damaged) {
+			q.damaged++
+		}
 		digits, ours := strings.CutPrefix(e.Name(), prefix)
 		number, err := strconv.ParseInt(digits, 10, 64)
 		if !ours || err != nil {
@@ -115,6 +128,13 @@ func (q *Queue) Bytes() int64 {
 	return q.bytes
 }
 
+// Damaged is the number of files in the directory that are set aside as damaged.
+func (q *Queue) Damaged() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.damaged
+}
+
 // Append adds records and returns when they are on disk. After an error some of
 // them may be read all the same.
 //
@@ -125,9 +145,8 @@ func (q *Queue) Append(records ...[]byte) error {
 		if len(r) > MaxRecord {
 			return fmt.Errorf("spill: a record of %d bytes, more than %d", len(r), MaxRecord)
 		}
-		block = binary.LittleEndian.AppendUint32(block, uint32(len(r)))
-		block = binary.LittleEndian.AppendUint32(block, crc32.Checksum(r, castagnoli))
-		block = append(block, r...)
+		header := appendHeader(make([]byte, 0, headerSize), r)
+		block = append(append(block, header...), r...)
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -191,14 +210,27 @@ func (q *Queue) Read(max int) ([][]byte, error) {
 			q.read = end
 			return records, nil
 		}
-		// The file is at its end, well or not.
-		if err != nil && !errors.Is(err, errTorn) && !errors.Is(err, errDamaged) {
-			return nil, fmt.Errorf("spill: %w", err)
-		}
-		if err := q.leave(err, end); err != nil {
+		switch {
+		case errors.Is(err, errPayload):
+			q.passOver(path, at, end)
+		case err == nil, errors.Is(err, errTorn), errors.Is(err, errHeader):
+			if err := q.leave(err, end); err != nil {
+				return nil, fmt.Errorf("spill: %w", err)
+			}
+		default:
 			return nil, fmt.Errorf("spill: %w", err)
 		}
 	}
+}
+
+// passOver goes on behind a record of the first file that is damaged.
+func (q *Queue) passOver(path string, at, end int64) {
+	q.log.Error("a record of a spill file is damaged and passed over; the file will be kept under another name",
+		"file", path+damaged, "offset", at, "bytes", end-at)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.broken = true
+	q.at, q.read = end, end
 }
 
 // first returns the oldest file, to which nothing will be added from now on.
@@ -226,17 +258,20 @@ func (q *Queue) leave(why error, at int64) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := q.files[0]
-	var err error
 	switch {
-	case errors.Is(why, errDamaged):
+	case errors.Is(why, errHeader):
+		q.broken = true
 		q.log.Error("a spill file is damaged; it is kept under another name, and what comes after the damage is not read",
 			"file", s.path+damaged, "offset", at, "bytes", s.size-at)
-		err = os.Rename(s.path, s.path+damaged)
 	case why != nil:
 		q.log.Warn("the last record of a spill file was cut short by a crash and is left out; it was never acknowledged",
 			"file", s.path, "offset", at, "bytes", s.size-at)
-		fallthrough
-	default:
+	}
+	var err error
+	if q.broken {
+		err = os.Rename(s.path, s.path+damaged)
+		q.damaged++
+	} else {
 		err = os.Remove(s.path)
 	}
 	if err != nil {
@@ -244,7 +279,7 @@ func (q *Queue) leave(why error, at int64) error {
 	}
 	q.bytes -= s.size
 	q.files = slices.Delete(q.files, 0, 1)
-	q.at, q.read = 0, 0
+	q.at, q.read, q.broken = 0, 0, false
 	return syncDir(q.dir)
 }
 
@@ -257,12 +292,20 @@ func (q *Queue) Close() error {
 
 var (
 	errTorn    = errors.New("record cut short")
-	errDamaged = errors.New("record damaged")
+	errHeader  = errors.New("header damaged")
+	errPayload = errors.New("payload damaged")
 )
+
+func appendHeader(b, payload []byte) []byte {
+	from := len(b)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(payload)))
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[from:], castagnoli))
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(payload, castagnoli))
+}
 
 // readRecords reads at most max records from an offset on and returns where they
 // end. The error says why it did not read more: nil if there is no more, or max
-// is reached.
+// is reached. After errPayload, with no records, the end is that of the damaged one.
 func readRecords(path string, at int64, max int) (records [][]byte, end int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -273,35 +316,45 @@ func readRecords(path string, at int64, max int) (records [][]byte, end int64, e
 	if err != nil {
 		return nil, at, err
 	}
-	for left := info.Size() - at; len(records) < max && left > 0; left = info.Size() - at {
-		var header [headerSize]byte
-		if left < headerSize {
-			return records, at, errTorn
+	for len(records) < max && at < info.Size() {
+		payload, err := readRecord(f, at, info.Size()-at)
+		if errors.Is(err, errPayload) && len(records) == 0 {
+			return nil, at + headerSize + int64(len(payload)), err
 		}
-		if _, err := f.ReadAt(header[:], at); err != nil {
+		if err != nil {
 			return records, at, err
-		}
-		size := int64(binary.LittleEndian.Uint32(header[:]))
-		if size > MaxRecord {
-			return records, at, errDamaged
-		}
-		if size > left-headerSize {
-			return records, at, errTorn
-		}
-		payload := make([]byte, size)
-		if _, err := f.ReadAt(payload, at+headerSize); err != nil {
-			return records, at, err
-		}
-		if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(header[4:]) {
-			if size == left-headerSize {
-				return records, at, errTorn // its pages did not all reach the disk
-			}
-			return records, at, errDamaged
 		}
 		records = append(records, payload)
-		at += headerSize + size
+		at += headerSize + int64(len(payload))
 	}
 	return records, at, nil
+}
+
+// readRecord reads the payload of the record at an offset, of which so many bytes are
+// left in the file. A damaged one is returned with errPayload.
+func readRecord(f io.ReaderAt, at, left int64) ([]byte, error) {
+	var header [headerSize]byte
+	if left < headerSize {
+		return nil, errTorn
+	}
+	if _, err := f.ReadAt(header[:], at); err != nil {
+		return nil, err
+	}
+	size := int64(binary.LittleEndian.Uint32(header[:]))
+	if crc32.Checksum(header[:4], castagnoli) != binary.LittleEndian.Uint32(header[4:]) || size > MaxRecord {
+		return nil, errHeader
+	}
+	if size > left-headerSize {
+		return nil, errTorn
+	}
+	payload := make([]byte, size)
+	if _, err := f.ReadAt(payload, at+headerSize); err != nil {
+		return nil, err
+	}
+	if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(header[8:]) {
+		return payload, errPayload
+	}
+	return payload, nil
 }
 
 func syncDir(dir string) error {

@@ -104,21 +104,62 @@ func TestCutsATornTail(t *testing.T) {
 	}
 }
 
+// Whatever byte of a file is wrong, nothing that was acknowledged vanishes: the file
+// stays, and what can be told from damage is read.
 func TestSetsADamagedFileAside(t *testing.T) {
+	for _, flip := range []byte{1, 0x80, 0xff} {
+		dir := t.TempDir()
+		q, _ := open(t, dir, 1<<20)
+		records := []string{"first", "second", "third"}
+		for _, r := range records {
+			require.NoError(t, q.Append([]byte(r)))
+		}
+		require.NoError(t, q.Close())
+		path := files(t, dir, prefix+"*")[0]
+		whole, err := os.ReadFile(path)
+		require.NoError(t, err)
+		at := 0
+		for i, r := range records {
+			for in := range headerSize + len(r) {
+				data := bytes.Clone(whole)
+				data[at+in] ^= flip
+				require.NoError(t, os.WriteFile(path, data, 0o600))
+				q, log := open(t, dir, 1<<20)
+				require.Zero(t, q.Damaged())
+				require.NoError(t, q.Append([]byte("later")))
+				want := append(append([]string{}, records[:i]...), "later")
+				if in >= 8 { // the length is sure
+					want = append(append(append([]string{}, records[:i]...), records[i+1:]...), "later")
+				}
+				require.Equal(t, want, all(t, q), "byte %d of record %d", in, i)
+				require.Contains(t, log.String(), "damaged")
+				require.Equal(t, []string{path + damaged}, files(t, dir, prefix+"*"))
+				require.Equal(t, 1, q.Damaged())
+				kept, err := os.ReadFile(path + damaged)
+				require.NoError(t, err)
+				require.Equal(t, data, kept)
+				require.NoError(t, q.Close())
+				q, _ = open(t, dir, 1<<20)
+				require.Equal(t, 1, q.Damaged())
+				require.NoError(t, q.Close())
+				require.NoError(t, os.Remove(path+damaged))
+			}
+			at += headerSize + len(r)
+		}
+	}
+}
+
+// Pages at the end of a file that did not reach the disk read as zeros.
+func TestKeepsAnEndOfZeros(t *testing.T) {
 	dir := t.TempDir()
 	q, _ := open(t, dir, 1<<20)
-	require.NoError(t, q.Append([]byte("first"), []byte("second"), []byte("third")))
+	require.NoError(t, q.Append([]byte("first")))
 	require.NoError(t, q.Close())
 	path := files(t, dir, prefix+"*")[0]
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	data[2*headerSize+len("first")] ^= 1
-	require.NoError(t, os.WriteFile(path, data, 0o600))
-	q, log := open(t, dir, 1<<20)
-	require.NoError(t, q.Append([]byte("later")))
-	require.Equal(t, []string{"first", "later"}, all(t, q))
-	require.Contains(t, log.String(), "damaged")
-	require.Equal(t, []string{path + damaged}, files(t, dir, "*"+damaged))
+	require.NoError(t, os.Truncate(path, 4096))
+	q, _ = open(t, dir, 1<<20)
+	require.Equal(t, []string{"first"}, all(t, q))
+	require.Equal(t, []string{path + damaged}, files(t, dir, prefix+"*"))
 }
 
 // Appends, reads, commits and restarts at random, beside a list.
