@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -127,8 +128,11 @@ func TestViews(t *testing.T) {
 
 // viewQueries are questions with the answers that sqlite3 prints.
 var viewQueries = map[string]string{
-	"SELECT * FROM driver_distance_by_day ORDER BY day_utc": "2027-01-15|d1|300.5|9.0|5|1800000000000|1800000031000|2\n" +
+	// Two rows, the 111.2 m between them and a late one within; then, after midnight, another.
+	"SELECT day_utc, driver_id, round(distance_m, 1), top_speed_mps, fixes, first_ts_ms, last_ts_ms, mock_fixes FROM driver_distance_by_day WHERE driver_id = 'd1' ORDER BY 1": "2027-01-15|d1|411.7|9.0|7|1800000000000|1800000031000|4\n" +
 		"2027-01-16|d1|7.0|3.0|1|1800057600000|1800057600000|0\n",
+	// Half an hour after the first row nobody knows where he was.
+	"SELECT day_utc = date('now', '-1 day'), driver_id, distance_m, fixes FROM driver_distance_yesterday": "1|d2|30.0|6\n",
 	"SELECT * FROM stock_by_store":    "S1|milk|7|2|30\n",
 	"SELECT * FROM order_lines":       "o1|milk|2\no1|bread|1\n",
 	"SELECT * FROM open_reservations": "S1|S1.r|o1|milk|2|2027-01-15 08:10:00\n",
@@ -143,8 +147,18 @@ func fillForViews(t *testing.T, s persist.Store) {
 	second := row
 	second.BucketStart, second.FirstTS, second.LastTS = start+30_000, start+30_000, start+31_000
 	second.DistanceM, second.Fixes, second.MockFixes, second.TopSpeedMPS = 200, 2, 0, 8
+	second.FirstLat, second.LastLat = 0.001, 0.001
+	late := row
+	late.Part, late.FirstTS, late.LastTS, late.FirstLat, late.LastLat, late.DistanceM, late.Fixes = 1, start+500, start+500, 0.5, 0.5, 0, 2
 	third := persist.TrackRow{DriverID: "d1", BucketStart: 1_800_057_600_000, FirstTS: 1_800_057_600_000, LastTS: 1_800_057_600_000, Fixes: 1, DistanceM: 7, TopSpeedMPS: 3}
-	require.NoError(t, s.WriteTracks(ctx, []persist.TrackRow{row, second, third}))
+	require.NoError(t, s.WriteTracks(ctx, []persist.TrackRow{row, second, third, late}))
+	today := time.Now().UTC().Truncate(24 * time.Hour)
+	for i, at := range []time.Time{today.Add(-24*time.Hour - 30*time.Second), today.Add(-24 * time.Hour), today.Add(-23*time.Hour - 30*time.Minute), today} {
+		ms := at.UnixMilli()
+		require.NoError(t, s.WriteTracks(ctx, []persist.TrackRow{{
+			DriverID: "d2", BucketStart: ms, FirstTS: ms, LastTS: ms + 29_000, Fixes: 3, DistanceM: 15, FirstLat: float64(i), LastLat: float64(i),
+		}}))
+	}
 	require.NoError(t, s.AppendMovements(ctx, []persist.Movement{
 		{StoreID: "S1", Seq: 1, TS: 10, Kind: "receive", ProductID: "milk", Available: 10},
 		{StoreID: "S1", Seq: 2, TS: 20, Kind: "reserve", ProductID: "milk", Available: -3, Reserved: 3},
