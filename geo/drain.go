@@ -43,7 +43,7 @@ func (fl *Flusher) drain(ctx context.Context) error {
 				return nil
 			}
 			var err error
-			if more, err = fl.drainRecord(ctx); err != nil {
+			if more, err = fl.drainFiles(ctx); err != nil {
 				return fl.failed(fmt.Errorf("spill files: %w", err))
 			}
 		}
@@ -69,10 +69,14 @@ func (fl *Flusher) drain(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// drainRecord writes one record of the spill files. more is false if there was
+// recordsPerRead is how many records of the spill files are written together: of small
+// zones each has few rows.
+const recordsPerRead = 256
+
+// drainFiles writes some records of the spill files. more is false if there was
 // none.
-func (fl *Flusher) drainRecord(ctx context.Context) (more bool, err error) {
-	records, err := fl.spill.Read(1)
+func (fl *Flusher) drainFiles(ctx context.Context) (more bool, err error) {
+	records, err := fl.spill.Read(recordsPerRead)
 	if err != nil {
 		return false, err
 	}
@@ -80,9 +84,13 @@ func (fl *Flusher) drainRecord(ctx context.Context) (more bool, err error) {
 		fl.drained(0)
 		return false, nil
 	}
-	zone, parcels, err := spilledParcels(records[0])
-	if err != nil { // its checksum was right: another version wrote it
-		fl.logger.ErrorContext(ctx, "a spilled record is left out", "error", err, "bytes", len(records[0]))
+	var parcels []parcel
+	for _, record := range records {
+		list, err := spilledParcels(record)
+		if err != nil { // its checksum was right: another version wrote it
+			fl.logger.ErrorContext(ctx, "a spilled record is left out", "error", err, "bytes", len(record))
+		}
+		parcels = append(parcels, list...)
 	}
 	if len(parcels) > 0 {
 		fl.drained(fl.since(parcels[0].bucket))
@@ -93,7 +101,7 @@ func (fl *Flusher) drainRecord(ctx context.Context) (more bool, err error) {
 		if err := fl.pace.WaitN(ctx, len(part)); err != nil {
 			return false, err
 		}
-		if err := fl.writeParcels(ctx, zone, part); err != nil {
+		if err := fl.writeParcels(ctx, part); err != nil {
 			return false, err
 		}
 	}
@@ -113,27 +121,27 @@ var errSpillFormat = errors.New("not a record of a bucket")
 
 // spilledParcels reads a record of the spill files: zone, member of sealeds, then
 // driver and packed fixes of each driver, all with their lengths.
-func spilledParcels(record []byte) (zone string, parcels []parcel, err error) {
+func spilledParcels(record []byte) (parcels []parcel, err error) {
 	var texts []string
 	for len(record) > 0 {
 		size, n := binary.Uvarint(record)
 		if n <= 0 || size > uint64(len(record)-n) {
-			return "", nil, errSpillFormat
+			return nil, errSpillFormat
 		}
 		texts = append(texts, string(record[n:n+int(size)]))
 		record = record[n+int(size):]
 	}
 	if len(texts) < 2 || len(texts)%2 != 0 {
-		return "", nil, errSpillFormat
+		return nil, errSpillFormat
 	}
 	b, ok := parseSealed(texts[1])
 	if !ok {
-		return "", nil, fmt.Errorf("%w: member %q", errSpillFormat, texts[1])
+		return nil, fmt.Errorf("%w: member %q", errSpillFormat, texts[1])
 	}
 	for i := 2; i < len(texts); i += 2 {
-		parcels = append(parcels, parcel{b, texts[i], texts[i+1]})
+		parcels = append(parcels, parcel{texts[0], b, texts[i], texts[i+1]})
 	}
-	return texts[0], parcels, nil
+	return parcels, nil
 }
 
 func appendText(b []byte, text string) []byte {

@@ -21,10 +21,13 @@ const (
 
 // parcel is what is sealed of one driver: what a row is made of.
 type parcel struct {
+	zone   string
 	bucket sealedBucket
 	driver string
 	packed string
 }
+
+func (p *parcel) row() rowID { return rowID{p.bucket.part, p.zone, p.bucket.start} }
 
 // writeSealed writes sealed buckets of a zone in their order, and removes each when
 // the store has it. If it is paced, at the rate of drains.
@@ -42,7 +45,7 @@ func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, buckets []seale
 		}
 		err := fl.pieces(ctx, k.sealedKey(b.member), func(piece []cache.Field) error {
 			for _, f := range piece {
-				if err := w.add(ctx, parcel{b, f.Name, f.Value}); err != nil {
+				if err := w.add(ctx, parcel{k.id, b, f.Name, f.Value}); err != nil {
 					return err
 				}
 			}
@@ -84,7 +87,7 @@ func (w *zoneWriter) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.fl.writeParcels(ctx, w.k.id, w.parcels); err != nil {
+	if err := w.fl.writeParcels(ctx, w.parcels); err != nil {
 		return err
 	}
 	clear(w.parcels)
@@ -163,14 +166,14 @@ func (fl *Flusher) forget(ctx context.Context, k *zoneKeys, members []string) er
 	return nil
 }
 
-// writeParcels writes the rows of parcels of a zone.
-func (fl *Flusher) writeParcels(ctx context.Context, zone string, parcels []parcel) error {
-	if err := fl.dropRepeats(ctx, zone, parcels); err != nil {
+// writeParcels writes the rows of parcels.
+func (fl *Flusher) writeParcels(ctx context.Context, parcels []parcel) error {
+	if err := fl.dropRepeats(ctx, parcels); err != nil {
 		return err
 	}
 	rows := make([]persist.TrackRow, 0, len(parcels))
 	for _, p := range parcels {
-		if row, ok := summarize(zone, p.driver, p.bucket.start, p.bucket.part, p.packed); ok {
+		if row, ok := summarize(p.zone, p.driver, p.bucket.start, p.bucket.part, p.packed); ok {
 			rows = append(rows, row)
 		}
 	}

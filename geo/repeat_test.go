@@ -148,7 +148,7 @@ func TestLatePartsWaitForTheFiles(t *testing.T) {
 	require.NoError(t, fl.FlushAll(t.Context(), false))
 	require.Empty(t, s.rows)
 	for range 2 {
-		_, err := fl.drainRecord(t.Context())
+		_, err := fl.drainFiles(t.Context())
 		require.NoError(t, err)
 	}
 	require.Zero(t, fl.Stats().Lag)

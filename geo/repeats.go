@@ -29,9 +29,9 @@ import (
 // repeatReads is how many drivers' rows are read at a time.
 const repeatReads = 8
 
-// dropRepeats takes out of late parcels of a zone the fixes that an earlier part has.
+// dropRepeats takes out of late parcels the fixes that an earlier part has.
 // Nothing may be left of a parcel.
-func (fl *Flusher) dropRepeats(ctx context.Context, zone string, parcels []parcel) error {
+func (fl *Flusher) dropRepeats(ctx context.Context, parcels []parcel) error {
 	late := map[string][]int{} // by driver
 	for i, p := range parcels {
 		if p.bucket.late {
@@ -47,13 +47,13 @@ func (fl *Flusher) dropRepeats(ctx context.Context, zone string, parcels []parce
 	}
 	for _, p := range parcels { // they will be in the database together
 		if _, asked := late[p.driver]; asked {
-			held.add(p.driver, p.row(zone), packedTimes(p.bucket.start, p.packed))
+			held.add(p.driver, p.row(), packedTimes(p.bucket.start, p.packed))
 		}
 	}
 	for driver, at := range late {
 		for _, i := range at {
 			p := &parcels[i]
-			p.packed = held.without(driver, p.row(zone), p.packed)
+			p.packed = held.without(driver, p.row(), p.packed)
 		}
 	}
 	return nil
@@ -94,8 +94,6 @@ type rowID struct {
 	zone  string
 	start int64
 }
-
-func (p *parcel) row(zone string) rowID { return rowID{p.bucket.part, zone, p.bucket.start} }
 
 func (r rowID) before(o rowID) bool {
 	return cmp.Or(cmp.Compare(r.part, o.part), cmp.Compare(r.zone, o.zone), cmp.Compare(r.start, o.start)) < 0

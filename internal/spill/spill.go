@@ -46,6 +46,7 @@ const MaxRecord = 4 << 20
 
 const (
 	headerSize   = 12
+	readBytes    = 4 << 20 // Read returns so much at once, and what is left of a record
 	segmentBytes = 8 << 20 // a file that has so much gets no more
 	prefix       = "spill-"
 	damaged      = ".damaged"
@@ -197,8 +198,8 @@ func (q *Queue) closeFile() error {
 	return f.Close()
 }
 
-// Read returns the records that come after those committed, at most max of them
-// and of one file, none if the queue is empty.
+// Read returns the records that come after those committed, at most max of them,
+// some 4 MiB and of one file, none if the queue is empty.
 func (q *Queue) Read(max int) ([][]byte, error) {
 	for {
 		path, at, ok, err := q.first()
@@ -304,7 +305,7 @@ func appendHeader(b, payload []byte) []byte {
 }
 
 // readRecords reads at most max records from an offset on and returns where they
-// end. The error says why it did not read more: nil if there is no more, or max
+// end. The error says why it did not read more: nil if there is no more, or a bound
 // is reached. After errPayload, with no records, the end is that of the damaged one.
 func readRecords(path string, at int64, max int) (records [][]byte, end int64, err error) {
 	f, err := os.Open(path)
@@ -316,7 +317,7 @@ func readRecords(path string, at int64, max int) (records [][]byte, end int64, e
 	if err != nil {
 		return nil, at, err
 	}
-	for len(records) < max && at < info.Size() {
+	for from := at; len(records) < max && at-from < readBytes && at < info.Size(); {
 		payload, err := readRecord(f, at, info.Size()-at)
 		if errors.Is(err, errPayload) && len(records) == 0 {
 			return nil, at + headerSize + int64(len(payload)), err

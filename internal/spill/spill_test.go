@@ -199,3 +199,16 @@ func TestQueueModel(t *testing.T) {
 		require.Len(t, seen, appended)
 	})
 }
+
+// What is read at once is bounded by its size, too.
+func TestReadsSoMuchAtOnce(t *testing.T) {
+	q, _ := open(t, t.TempDir(), 1<<30)
+	for range 3 {
+		require.NoError(t, q.Append(make([]byte, readBytes/2+1)))
+	}
+	records, err := q.Read(10)
+	require.NoError(t, err)
+	require.Len(t, records, 2)
+	q.Commit()
+	require.Len(t, all(t, q), 1)
+}
