@@ -67,7 +67,8 @@ func (fl *Flusher) split(all []sealedBucket) (fresh, waited []sealedBucket) {
 }
 
 // look seals a zone's closed buckets, weighs those that wait and spills what is too
-// much. What was sealed at this turn does not wait unless nothing is written at all.
+// much. What was sealed at this turn or the one before does not wait unless nothing is
+// written at all.
 func (fl *Flusher) look(ctx context.Context, k *zoneKeys) error {
 	now := fl.fleet.now()
 	if err := fl.seal(ctx, k, fl.closedAt(now.UnixMilli())); err != nil {
@@ -78,7 +79,7 @@ func (fl *Flusher) look(ctx context.Context, k *zoneKeys) error {
 		return err
 	}
 	if !fl.pausing(now) {
-		turn := now.Add(-fl.every / 2).UnixMilli()
+		turn := now.Add(-fl.every * 3 / 2).UnixMilli()
 		all = slices.DeleteFunc(all, func(b sealedBucket) bool { return b.part > turn })
 	}
 	if err := fl.weigh(ctx, k, all); err != nil || fl.spill == nil || !fl.tooMuch() {

@@ -16,6 +16,7 @@ import (
 //	drivers:sealeds:{Z}                zset  <start>:<part> → start: the sealed buckets
 //	drivers:sealed:{Z}:<start>:<part>  hash  as a bucket, immutable; late parts end in :late
 //	drivers:part:{Z}                   string, the greatest part given out
+//	drivers:newest:{Z}                 string, the newest start that was ever sealed
 //	flush:{Z}:<job>                    string, which server does this job of the flusher
 //
 // Beside them: drivers:zones, a zset of zone → when it was last active, ms, and
@@ -24,7 +25,8 @@ type zoneKeys struct {
 	id string
 
 	zone, seen, last, gone string
-	buckets, sealeds, part string
+	buckets, sealeds       string
+	part, newest           string
 
 	// bucket remembers the key that the next fix will most likely need.
 	bucket atomic.Pointer[bucketKey]
@@ -54,6 +56,7 @@ func newZoneKeys(zone string) *zoneKeys {
 		buckets: "drivers:buckets:" + tag,
 		sealeds: "drivers:sealeds:" + tag,
 		part:    "drivers:part:" + tag,
+		newest:  "drivers:newest:" + tag,
 	}
 }
 

@@ -126,7 +126,7 @@ func drawSweep(rt *rapid.T, k *zoneKeys) cache.Call {
 func drawSeal(rt *rapid.T, k *zoneKeys) cache.Call {
 	part := strconv.Itoa(rapid.IntRange(1, 6).Draw(rt, "part"))
 	before := strconv.Itoa(rapid.IntRange(0, 5).Draw(rt, "part before"))
-	c := cache.Call{Script: sealScript, Keys: []string{k.part, k.buckets, k.sealeds}, Args: []string{part, before}}
+	c := cache.Call{Script: sealScript, Keys: []string{k.part, k.newest, k.buckets, k.sealeds}, Args: []string{part, before, part}}
 	for _, n := range rapid.SliceOfDistinct(rapid.IntRange(0, 3), rapid.ID[int]).Draw(rt, "buckets") {
 		start := base + int64(n)*30_000
 		text := strconv.FormatInt(start, 10)

@@ -25,7 +25,10 @@ var sealLua string
 // It runs at the memory limit, too: it is the first step to making room.
 var sealScript = &cache.Script{Name: "seal", Lua: sealLua, Go: sealTwin, AllowOOM: true}
 
-const sealFixedKeys = 3
+const (
+	sealFixedKeys = 4
+	sealFixedArgs = 3
+)
 
 // sealDone is the script's reply when it has sealed.
 const sealDone = -1
@@ -38,15 +41,16 @@ func sealTwin(tx cache.Tx, keys, args []string) cache.Value {
 		return cache.Int(part)
 	}
 	tx.Set(keys[0], args[0], 0)
-	for i := 2; i+1 < len(args); i += 2 {
-		start, member := args[i], args[i+1]
-		open, sealed := keys[sealFixedKeys+i-2], keys[sealFixedKeys+i-1]
-		tx.ZRem(keys[1], start)
+	tx.Set(keys[1], args[2], 0)
+	for i := 0; sealFixedArgs+i+1 < len(args); i += 2 {
+		start, member := args[sealFixedArgs+i], args[sealFixedArgs+i+1]
+		open, sealed := keys[sealFixedKeys+i], keys[sealFixedKeys+i+1]
+		tx.ZRem(keys[2], start)
 		if !tx.Rename(open, sealed) {
 			continue
 		}
 		score, _ := strconv.ParseInt(start, 10, 64)
-		tx.ZAdd(keys[2], member, float64(score))
+		tx.ZAdd(keys[3], member, float64(score))
 	}
 	return cache.Int(sealDone)
 }
@@ -59,12 +63,13 @@ const sealPage = 100
 // anything is written elsewhere: a crash that took it back would have the same
 // fixes sealed again, as another part, and so written as another row.
 //
-// A bucket that was closed already when the zone was last sealed has been open a
-// second time since: then this part of it is late.
+// A part is late if its bucket may have had another before: the zone was sealed since
+// the bucket closed, and up to its start.
 func (fl *Flusher) seal(ctx context.Context, k *zoneKeys, latest int64) error {
 	e, now := fl.fleet.engine, fl.fleet.nowMS()
-	var last, late int64 // the zone's part, and the newest start of a late one
-	for first := true; ; first = false {
+	var last sealing
+	var late int64 // the newest start of a late part
+	for known := false; ; {
 		open, err := e.ZRangeByScore(ctx, k.buckets, cache.ScoreRange{Min: math.Inf(-1), Max: float64(latest), Limit: sealPage})
 		if err != nil {
 			return fmt.Errorf("seal: %w", err)
@@ -72,20 +77,20 @@ func (fl *Flusher) seal(ctx context.Context, k *zoneKeys, latest int64) error {
 		if len(open) == 0 {
 			return nil
 		}
-		if first {
-			if last, err = fl.lastPart(ctx, k); err != nil {
+		if !known {
+			if last, err = fl.lastSealing(ctx, k); err != nil {
 				return fmt.Errorf("seal: %w", err)
 			}
-			late = fl.closedAt(last)
-			if last == 0 { // a zone that is new, or forgotten
+			late = min(last.newest, fl.closedAt(last.part))
+			if last.part == 0 { // a zone that is new, or forgotten
 				late = fl.closedAt(now - 2*fl.every.Milliseconds())
 			}
 		}
-		part := max(now, last+1)
-		keys := []string{k.part, k.buckets, k.sealeds}
-		args := []string{strconv.FormatInt(part, 10), strconv.FormatInt(last, 10)}
+		next := sealing{max(now, last.part+1), max(last.newest, int64(open[len(open)-1].Score))}
+		keys := []string{k.part, k.newest, k.buckets, k.sealeds}
+		args := []string{strconv.FormatInt(next.part, 10), strconv.FormatInt(last.part, 10), strconv.FormatInt(next.newest, 10)}
 		for _, m := range open {
-			b := newSealedBucket(int64(m.Score), part, int64(m.Score) <= late)
+			b := newSealedBucket(int64(m.Score), next.part, int64(m.Score) <= late)
 			keys = append(keys, k.bucketKey(b.start), k.sealedKey(b.member))
 			args = append(args, m.Name, b.member)
 		}
@@ -93,20 +98,33 @@ func (fl *Flusher) seal(ctx context.Context, k *zoneKeys, latest int64) error {
 		if err != nil {
 			return fmt.Errorf("seal: %w", err)
 		}
-		if last = part; reply.Int != sealDone { // another server was here
-			last = reply.Int
-			late = max(late, fl.closedAt(last))
-		}
+		last, known = next, reply.Int == sealDone // or another server was here
 	}
 }
 
-// lastPart returns the part that was given out last in a zone, 0 if there is none.
-func (fl *Flusher) lastPart(ctx context.Context, k *zoneKeys) (int64, error) {
-	v, err := fl.fleet.engine.Get(ctx, k.part)
-	if err != nil || !v.OK {
-		return 0, err
+// sealing is what a zone knows of its last sealing: the part, 0 if there was none, and
+// the newest start that was ever sealed.
+type sealing struct{ part, newest int64 }
+
+func (fl *Flusher) lastSealing(ctx context.Context, k *zoneKeys) (s sealing, err error) {
+	// The part first: if it is still the same when we seal, so is the other.
+	part, err := fl.fleet.engine.Get(ctx, k.part)
+	if err != nil || !part.OK {
+		return s, err
 	}
-	return strconv.ParseInt(v.Str, 10, 64)
+	if s.part, err = strconv.ParseInt(part.Str, 10, 64); err != nil {
+		return s, err
+	}
+	newest, err := fl.fleet.engine.Get(ctx, k.newest)
+	if err != nil {
+		return s, err
+	}
+	if !newest.OK { // an earlier version sealed
+		s.newest = fl.closedAt(s.part)
+		return s, nil
+	}
+	s.newest, err = strconv.ParseInt(newest.Str, 10, 64)
+	return s, err
 }
 
 // sealedBucket is a sealed bucket of a zone.
