@@ -17,6 +17,7 @@ import (
 	"hyperlocal/internal/bars"
 	"hyperlocal/internal/procstat"
 	"hyperlocal/internal/testenv"
+	"hyperlocal/persist"
 	"hyperlocal/persist/cassandra"
 	"hyperlocal/persist/sqlite"
 )
@@ -62,7 +63,7 @@ const (
 	flushCounts = 5  // rounds that count
 )
 
-func flushRounds(b *testing.B, store TrackWriter, limit flushBars) {
+func flushRounds(b *testing.B, store persist.Tracks, limit flushBars) {
 	bed := newFlushBed(b, store)
 	for range limit.warmup {
 		bed.drive(b, 2)
@@ -146,7 +147,7 @@ type flushBed struct {
 	ids     [benchZones][]string
 }
 
-func newFlushBed(b *testing.B, store TrackWriter) *flushBed {
+func newFlushBed(b *testing.B, store persist.Tracks) *flushBed {
 	e, err := memory.Open(memory.Options{Dir: b.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, e.Close()) })
