@@ -94,6 +94,7 @@ type Fences struct {
 	visitors *byDriver[*visitor]
 	awaiting *byDriver[[]*await]
 	byOrder  map[string]*await
+	placed   int // of byOrder: those of which it is known where that is
 
 	reader   orderReader // of Load, then of Run
 	counting sync.Mutex  // guards the states of awaits
@@ -203,7 +204,7 @@ var Kinds = [...]Kind{Enter, Exit, Dwell}
 type Stats struct {
 	Fences   int // put by callers
 	Stores   int // with a fence
-	Orders   int // that wait for a milestone
+	Orders   int // with a fence, where they wait for a milestone
 	Visitors int // drivers within a fence, or about to be, of whom this server knows
 
 	Events         [len(Kinds)]int64
@@ -231,6 +232,6 @@ func (f *Fences) Stats() Stats {
 			s.Stores++
 		}
 	}
-	s.Orders, s.Visitors = len(f.byOrder), len(f.visitors.all)
+	s.Orders, s.Visitors = f.placed, len(f.visitors.all)
 	return s
 }

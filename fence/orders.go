@@ -142,6 +142,7 @@ func (f *Fences) await(o Order) {
 	}
 	a.shape = circleShape(at.Lat, at.Lon, radiusM)
 	a.rules = f.rules(a.shape, 0)
+	f.placed++
 	f.awaiting.put(o.DriverID, append(f.awaiting.get(o.DriverID), a))
 }
 
@@ -165,6 +166,7 @@ func (f *Fences) leaveOff(a *await) {
 	if a.shape == nil {
 		return
 	}
+	f.placed--
 	rest := slices.DeleteFunc(f.awaiting.get(a.order.DriverID), func(other *await) bool { return other == a })
 	if len(rest) == 0 {
 		f.awaiting.remove(a.order.DriverID)
