@@ -69,7 +69,9 @@ func (p *Problem) RetryAfter(d time.Duration) *Problem {
 }
 
 // Seconds is a time to wait as the header Retry-After has it.
-func Seconds(d time.Duration) string { return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10) }
+func Seconds(d time.Duration) string {
+	return strconv.FormatInt(int64((d+time.Second-1)/time.Second), 10)
+}
 
 // Error is for logs.
 func (p *Problem) Error() string {
