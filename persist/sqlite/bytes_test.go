@@ -16,7 +16,7 @@ import (
 // What the file takes for each fix, with key, summary and the index of hours, at ten
 // fixes a row: see docs/track-format.md.
 func TestBytesOnDisk(t *testing.T) {
-	const drivers, buckets, fixes, most = 5000, 6, 10, 28
+	const drivers, buckets, fixes, most = 5000, 6, 10, 29
 	path := filepath.Join(t.TempDir(), "record.db")
 	s, err := sqlite.Open(t.Context(), path, sqlite.Options{})
 	require.NoError(t, err)
