@@ -1,6 +1,7 @@
 package geo
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"hyperlocal/cache"
 	"hyperlocal/persist"
 )
 
@@ -128,6 +130,38 @@ func TestLateParts(t *testing.T) {
 	fl = NewFlusher(b.Fleet, &store{}, FlushOptions{})
 	record(t, b.Fleet, "aa", at("e", westLon, b.clock.ms-300_000), at("e", westLon, b.clock.ms-60_000))
 	require.Equal(t, []bool{true, false}, next())
+}
+
+// What opens a bucket again while its zone is being sealed makes a late part, too.
+func TestLatePartsWhileSealing(t *testing.T) {
+	b := newBed(t)
+	b.clock.advance(time.Hour)
+	s := &store{}
+	record(t, b.Fleet, "a", at("earlier", westLon, base-60_000))
+	require.NoError(t, NewFlusher(b.Fleet, s, FlushOptions{}).FlushAll(t.Context(), false))
+	record(t, b.Fleet, "aa", at("d", westLon, base+1000), at("d", westLon, base+2000))
+	server := b.server()
+	server.engine = &sealed{Engine: b.engine, then: func() { record(t, b.Fleet, "l", at("d", westLon, base+1000)) }}
+	require.NoError(t, NewFlusher(server, s, FlushOptions{}).FlushAll(t.Context(), false))
+	require.Equal(t, 1+2, heldFixes(s))
+	requireNoBuckets(t, b)
+}
+
+// sealed is an engine that lets something happen after the first sealing.
+type sealed struct {
+	cache.Engine
+	then func()
+}
+
+func (e *sealed) Durable(cache.Durability) cache.Engine { return e }
+
+func (e *sealed) Run(ctx context.Context, s *cache.Script, keys, args []string) (cache.Value, error) {
+	v, err := e.Engine.Run(ctx, s, keys, args)
+	if do := e.then; s == sealScript && do != nil {
+		e.then = nil
+		do()
+	}
+	return v, err
 }
 
 // Of a bucket in the engine an earlier part comes first, whatever waits.

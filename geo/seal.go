@@ -68,7 +68,6 @@ const sealPage = 100
 func (fl *Flusher) seal(ctx context.Context, k *zoneKeys, latest int64) error {
 	e, now := fl.fleet.engine, fl.fleet.nowMS()
 	var last sealing
-	var late int64 // the newest start of a late part
 	for known := false; ; {
 		open, err := e.ZRangeByScore(ctx, k.buckets, cache.ScoreRange{Min: math.Inf(-1), Max: float64(latest), Limit: sealPage})
 		if err != nil {
@@ -81,10 +80,10 @@ func (fl *Flusher) seal(ctx context.Context, k *zoneKeys, latest int64) error {
 			if last, err = fl.lastSealing(ctx, k); err != nil {
 				return fmt.Errorf("seal: %w", err)
 			}
-			late = min(last.newest, fl.closedAt(last.part))
-			if last.part == 0 { // a zone that is new, or forgotten
-				late = fl.closedAt(now - 2*fl.every.Milliseconds())
-			}
+		}
+		late := min(last.newest, fl.closedAt(last.part))
+		if last.part == 0 { // a zone that is new, or forgotten
+			late = fl.closedAt(now - 2*fl.every.Milliseconds())
 		}
 		next := sealing{max(now, last.part+1), max(last.newest, int64(open[len(open)-1].Score))}
 		keys := []string{k.part, k.newest, k.buckets, k.sealeds}
