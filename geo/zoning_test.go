@@ -46,6 +46,32 @@ func TestDriversMoveToTheirNewZone(t *testing.T) {
 	require.Equal(t, []string{"d", "e"}, names(near), "each once, in whichever zone")
 }
 
+// An operator who mends a file loads it several times in a minute.
+func TestDriversAreFoundAfterSeveralChanges(t *testing.T) {
+	b := newBed(t)
+	record(t, b.Fleet, "aa", at("d", westLon, base), at("e", eastLon, base))
+	find := func(radius float64) []string {
+		near, err := b.Nearby(t.Context(), NearbyQuery{Lat: 12.97, Lon: westLon, RadiusM: radius, Limit: 10})
+		require.NoError(t, err)
+		return names(near)
+	}
+	for i := range 2 * maxFormer {
+		b.SetZones(NoZones())
+		if i < maxFormer {
+			require.Equal(t, []string{"d", "e"}, find(1000), "change %d", i)
+		}
+		require.Equal(t, []string{"d", "e"}, find(0), "change %d", i)
+	}
+	require.Len(t, b.zoning.Load().before, maxFormer)
+
+	record(t, b.Fleet, "aa", at("d", westLon, base+4000), at("e", eastLon, base+4000))
+	b.clock.advance(time.Minute + time.Millisecond)
+	for range 2 { // the ones before are too old to be remembered
+		b.SetZones(NoZones())
+	}
+	require.Len(t, b.zoning.Load().before, 2)
+}
+
 // Zones change to and fro while pings come: nobody is lost, and no fix either.
 func TestZonesChangeWhilePingsCome(t *testing.T) {
 	b := newBed(t)
