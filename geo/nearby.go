@@ -181,19 +181,26 @@ const (
 	cellRadiusM  = 0.5 + indexCellMetres
 )
 
-// wideFromDeg is the latitude from which on a circle reaches further to the east and
-// west than at its middle's latitude by so much that the nine cells of GEOSEARCH may
-// not cover it, Redis's neither: there all of a zone is asked for, nearest first.
+// wideFromDeg is the latitude from which on a circle reaches so much further to the
+// east and west than at its middle's latitude that the nine cells of GEOSEARCH may not
+// cover it, Redis's neither.
 const wideFromDeg = 75
+
+// searchAround returns the engine's question for all who are within radiusM. Places on
+// the upper ends of the map have no cell there, where Redis would look about it.
+func searchAround(lat, lon, radiusM float64) cache.GeoQuery {
+	q := cache.GeoQuery{Lat: min(lat, MaxLat-1e-7), Lon: min(lon, lastLon), RadiusM: radiusM*engineExcess + cellRadiusM}
+	if math.Abs(lat)+q.RadiusM/metresPerDegree > wideFromDeg {
+		q.RadiusM = engineExcess * math.Pi * EarthRadiusM // everywhere
+	}
+	return q
+}
 
 // nearbyInZone returns the zone's drivers within the circle: at least the
 // nearest q.Limit of them, in no particular order.
 func (f *Fleet) nearbyInZone(ctx context.Context, k *zoneKeys, q NearbyQuery, now int64) ([]Position, error) {
 	// What it finds too much is dropped below.
-	search := cache.GeoQuery{Lat: q.Lat, Lon: q.Lon, RadiusM: q.RadiusM*engineExcess + cellRadiusM}
-	if math.Abs(q.Lat)+search.RadiusM/metresPerDegree > wideFromDeg {
-		search.RadiusM = math.Pi * EarthRadiusM * engineExcess
-	}
+	search := searchAround(q.Lat, q.Lon, q.RadiusM)
 	for search.Count = q.Limit + q.Limit/4 + 8; ; search.Count *= 4 {
 		hits, err := f.engine.GeoSearch(ctx, k.zone, search)
 		if err != nil || len(hits) == 0 {

@@ -1,7 +1,6 @@
 package geo
 
 import (
-	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
+
+	"hyperlocal/cache"
 )
 
 // Nearby must answer as a look at every driver would, over many zones, borders
@@ -22,18 +23,19 @@ func TestNearbyEqualsBruteForce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			e := open(t)
 			f := NewFleet(e, z, FleetOptions{Now: clock.now})
-			fixes := make([]Fix, 3000)
+			fixes, byID := make([]Fix, 3000), map[string]int{}
 			for i := range fixes {
 				fixes[i] = at(fmt.Sprint("d", i), 77.40+random.Float64()*0.4, base-int64(random.IntN(80_000)))
 				fixes[i].Lat = 12.78 + random.Float64()*0.4
 				fixes[i].Busy = i%3 == 0
+				byID[fixes[i].DriverID] = i
 			}
 			// Some at one place, so that the limit cuts between equals.
 			for i := range 20 {
 				fixes[i].Lat, fixes[i].Lon = 12.97, 77.59
 			}
-			_, err := f.Record(t.Context(), fixes)
-			require.NoError(t, err)
+			m := &modelFleet{fleet: f, fixes: fixes, byID: byID}
+			m.record(t, fixes)
 			for range 60 {
 				q := NearbyQuery{
 					Lat: 12.75 + random.Float64()*0.45, Lon: 77.38 + random.Float64()*0.45,
@@ -47,10 +49,148 @@ func TestNearbyEqualsBruteForce(t *testing.T) {
 				}
 				got, err := f.Nearby(t.Context(), q)
 				require.NoError(t, err)
-				requireSameDrivers(t, bruteForce(fixes, q), got, q)
+				m.require(t, q, got)
 			}
 		})
 	}
+}
+
+// Random fleets, a hundred thousand drivers in all, where answers go wrong: over the
+// antimeridian, as far north and south as there are any, across borders of zones and in
+// a hole of one, in one heap, and all over the Earth. A third of them moved, some from
+// one end to another.
+func TestNearbyOfRandomFleets(t *testing.T) {
+	zones := country(t)
+	for _, c := range []struct {
+		host    string
+		seed    uint64
+		drivers int
+	}{{"memory", 1, 50_000}, {"memory", rand.Uint64(), 47_000}, {"redis", rand.Uint64(), 3000}} {
+		t.Run(fmt.Sprintf("%s, seed %d", c.host, c.seed), func(t *testing.T) {
+			m := randomFleet(t, hosts[c.host](t), zones, c.seed, c.drivers)
+			rapid.Check(t, func(rt *rapid.T) {
+				r := rapid.SampledFrom(ends).Draw(rt, "region").box
+				q := NearbyQuery{
+					Lat: rapid.Float64Range(r.south, r.north).Draw(rt, "lat"), Lon: wrapLon(rapid.Float64Range(r.west, r.east).Draw(rt, "lon")),
+					RadiusM:   rapid.SampledFrom([]float64{0, 300, 5000, 20_000, MaxRadiusM}).Draw(rt, "radius"),
+					Limit:     rapid.SampledFrom([]int{1, 10, 300}).Draw(rt, "limit"),
+					MaxAge:    rapid.SampledFrom([]time.Duration{0, 5 * time.Second, 30 * time.Second}).Draw(rt, "age"),
+					Available: rapid.Bool().Draw(rt, "available"),
+				}
+				got, err := m.fleet.Nearby(t.Context(), q)
+				require.NoError(rt, err)
+				m.require(rt, q, got)
+			})
+		})
+	}
+}
+
+// ends are regions; one with its east beyond 180 crosses the antimeridian. Where each
+// driver has a zone of his own, few are enough.
+var ends = []struct {
+	box
+	share float64
+}{
+	{box{-16.2, 179.8, -15.8, 180.2}, 1}, {box{84, -180, MaxLat, 180}, 0.03}, {box{-MaxLat, -180, -84.5, 180}, 0.03},
+	{box{12.6, 77.2, 13.3, 78}, 1}, {box{28.35, 76.9, 28.9, 77.5}, 1}, {box{-MaxLat, -180, MaxLat, 180}, 0.03},
+	{box{12.97, 77.59, 12.9701, 77.5901}, 0.3},
+}
+
+// modelFleet is a fleet and what it should know.
+type modelFleet struct {
+	fleet *Fleet
+	fixes []Fix // the drivers' newest
+	byID  map[string]int
+}
+
+func randomFleet(t *testing.T, e cache.Engine, z *Zones, seed uint64, drivers int) *modelFleet {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 42))
+	shares := make([]float64, len(ends)) // of the regions, other ones in each fleet
+	for i := range shares {
+		shares[i] = ends[i].share * (0.3 + random.ExpFloat64())
+	}
+	total := 0.0
+	for _, s := range shares {
+		total += s
+	}
+	place := func(f *Fix) {
+		i := 0
+		for x := random.Float64() * total; i < len(ends)-1 && x > shares[i]; i++ {
+			x -= shares[i]
+		}
+		r := ends[i].box
+		f.Lat, f.Lon = r.south+random.Float64()*(r.north-r.south), wrapLon(r.west+random.Float64()*(r.east-r.west))
+		f.Busy = random.IntN(4) == 0
+	}
+	clock := &clock{ms: base}
+	m := &modelFleet{
+		fleet: NewFleet(e, z, FleetOptions{Now: clock.now, Limits: Limits{MaxSpeedMPS: 1e9}}),
+		byID:  map[string]int{},
+	}
+	for i := range drivers {
+		f := at(fmt.Sprint("d", i), 0, base-100_000+int64(random.IntN(100_000)))
+		place(&f)
+		m.byID[f.DriverID] = i
+		m.fixes = append(m.fixes, f)
+	}
+	m.record(t, m.fixes)
+	var moved []Fix
+	for i := range m.fixes {
+		if f := &m.fixes[i]; i%3 == 0 && f.TS < base-1000 {
+			f.TS += 1000 + random.Int64N(base-1000-f.TS)
+			place(f)
+			moved = append(moved, *f)
+		}
+	}
+	m.record(t, moved)
+	return m
+}
+
+func (m *modelFleet) record(t *testing.T, fixes []Fix) {
+	t.Helper()
+	for batch := range slices.Chunk(fixes, 5000) {
+		outcomes, err := m.fleet.Record(t.Context(), batch)
+		require.NoError(t, err)
+		for _, o := range outcomes {
+			require.True(t, o.Verdict.Present(), "%+v", o)
+		}
+	}
+}
+
+// require wants the answer that a look at every driver gives. Places are kept to 1e-7
+// degree, so two drivers within a decimetre of each other may change places.
+func (m *modelFleet) require(t require.TestingT, q NearbyQuery, got []Position) {
+	var all []float64
+	for i := range m.fixes {
+		if d, ok := belongs(&m.fixes[i], &q); ok {
+			all = append(all, d)
+		}
+	}
+	slices.Sort(all)
+	require.Len(t, got, min(q.Limit, len(all)), "%+v", q)
+	told := map[string]bool{}
+	for i, p := range got {
+		d, ok := belongs(&m.fixes[m.byID[p.DriverID]], &q)
+		require.True(t, ok && !told[p.DriverID], "%s does not belong to %+v", p.DriverID, q)
+		told[p.DriverID] = true
+		require.InDelta(t, d, p.DistanceM, 0.05)
+		require.InDelta(t, all[i], p.DistanceM, 0.05)
+	}
+}
+
+// belongs returns how far a driver is from the place that is asked for, and whether he
+// belongs to the answer if all may.
+func belongs(f *Fix, q *NearbyQuery) (metres float64, ok bool) {
+	maxAge := time.Minute.Milliseconds()
+	if q.MaxAge > 0 {
+		maxAge = min(maxAge, q.MaxAge.Milliseconds())
+	}
+	if base-f.TS > maxAge || q.Available && f.Busy {
+		return 0, false
+	}
+	metres = Distance(q.Lat, q.Lon, f.Lat, f.Lon)
+	return metres, q.RadiusM == 0 || metres <= q.RadiusM
 }
 
 // Steps within a cell of the index leave a driver's place in it as it was; answers
@@ -103,50 +243,6 @@ func TestNearbyAfterSmallSteps(t *testing.T) {
 	}
 }
 
-// A hundred thousand drivers where answers go wrong: over the antimeridian, as far
-// north and south as there are any, across borders of zones, in a hole of one, in one
-// heap, and all over the Earth.
-func TestNearbyAtTheEnds(t *testing.T) {
-	type region struct{ south, west, north, east float64 }
-	regions := []region{
-		{-20, 179, -10, 181}, {84, -180, MaxLat, 180}, {-MaxLat, -180, -84.5, 180}, {12.6, 77.2, 13.3, 78},
-		{27.95, 77.1, 28.05, 77.3}, {-MaxLat, -180, MaxLat, 180}, {12.97, 77.59, 12.9701, 77.5901},
-	}
-	place := func(rt *rapid.T, r region) (lat, lon float64) {
-		lat = rapid.Float64Range(r.south, r.north).Draw(rt, "lat")
-		return lat, wrapLon(rapid.Float64Range(r.west, r.east).Draw(rt, "lon"))
-	}
-	random := rand.New(rand.NewPCG(41, 42))
-	fixes := make([]Fix, 100_000)
-	for i := range fixes {
-		r := regions[random.IntN(len(regions))]
-		fixes[i] = at(fmt.Sprint("d", i), wrapLon(r.west+random.Float64()*(r.east-r.west)), base-int64(random.IntN(80_000)))
-		fixes[i].Lat, fixes[i].Busy = r.south+random.Float64()*(r.north-r.south), random.IntN(4) == 0
-	}
-	b := newBed(t)
-	f := NewFleet(b.engine, country(t), FleetOptions{Now: b.clock.now})
-	for batch := range slices.Chunk(fixes, 5000) {
-		_, err := f.Record(t.Context(), batch)
-		require.NoError(t, err)
-	}
-	checks := 0
-	rapid.Check(t, func(rt *rapid.T) {
-		if checks++; checks > 15 { // each looks at all drivers
-			return
-		}
-		q := NearbyQuery{
-			RadiusM:   rapid.SampledFrom([]float64{0, 0, 300, 20_000, 100_000}).Draw(rt, "radius"),
-			Limit:     rapid.SampledFrom([]int{1, 10, 300}).Draw(rt, "limit"),
-			MaxAge:    rapid.SampledFrom([]time.Duration{0, 5 * time.Second}).Draw(rt, "age"),
-			Available: rapid.Bool().Draw(rt, "available"),
-		}
-		q.Lat, q.Lon = place(rt, rapid.SampledFrom(regions).Draw(rt, "region"))
-		got, err := f.Nearby(t.Context(), q)
-		require.NoError(t, err)
-		requireSameDrivers(t, bruteForce(fixes, q), got, q)
-	})
-}
-
 // The antimeridian is one place, whichever way it is written.
 func TestNearbyOnTheAntimeridian(t *testing.T) {
 	for name, open := range hosts {
@@ -186,41 +282,6 @@ func TestBoxAway(t *testing.T) {
 	require.Zero(t, city.away(13, 77.5))
 	require.InDelta(t, Distance(14, 77.5, 13.2, 77.5), city.away(14, 77.5), 1)
 	require.InDelta(t, Distance(13, 77, 13, 77.4), city.away(13, 77), 10)
-}
-
-func bruteForce(fixes []Fix, q NearbyQuery) (out []Position) {
-	maxAge := int64(60_000)
-	if q.MaxAge > 0 && q.MaxAge < time.Minute {
-		maxAge = q.MaxAge.Milliseconds()
-	}
-	for _, f := range fixes {
-		d := Distance(q.Lat, q.Lon, f.Lat, f.Lon)
-		if (q.RadiusM == 0 || d <= q.RadiusM) && base-f.TS <= maxAge && !(q.Available && f.Busy) {
-			out = append(out, Position{DriverID: f.DriverID, DistanceM: d})
-		}
-	}
-	slices.SortFunc(out, func(a, b Position) int {
-		return cmp.Or(cmp.Compare(a.DistanceM, b.DistanceM), cmp.Compare(a.DriverID, b.DriverID))
-	})
-	return out
-}
-
-// requireSameDrivers allows for places being kept to 1e-7 degree: two drivers
-// within a decimetre of each other may change places.
-func requireSameDrivers(t *testing.T, all, got []Position, q NearbyQuery) {
-	t.Helper()
-	require.Len(t, got, min(q.Limit, len(all)), "%+v", q)
-	distance := map[string]float64{}
-	for _, p := range all {
-		distance[p.DriverID] = p.DistanceM
-	}
-	for i, p := range got {
-		want, ok := distance[p.DriverID]
-		require.True(t, ok, "%s does not belong to %+v", p.DriverID, q)
-		require.InDelta(t, want, p.DistanceM, 0.05)
-		require.InDelta(t, all[i].DistanceM, p.DistanceM, 0.05, "%d: %+v", i, q)
-		delete(distance, p.DriverID)
-	}
 }
 
 func TestNearbyRefuses(t *testing.T) {
@@ -302,4 +363,30 @@ func TestMovedSince(t *testing.T) {
 	require.Equal(t, [][]string{{"a"}}, pages(start+3000, 0), "though seen does not know yet")
 	record(t, b.Fleet, "a", at("a", westLon, start+seenEvery))
 	require.Equal(t, []string{"a"}, slices.Concat(pages(start+seenEvery, 1)...))
+}
+
+// Where Redis looks in too few cells: across a pole, and from the upper ends of the map.
+func TestNearbyFromTheEndsOfTheMap(t *testing.T) {
+	for name, open := range hosts {
+		t.Run(name, func(t *testing.T) {
+			clock := &clock{ms: base}
+			m := &modelFleet{fleet: NewFleet(open(t), NoZones(), FleetOptions{Now: clock.now}), byID: map[string]int{}}
+			for i := range 72 {
+				fix := at(fmt.Sprint("d", i), -180+5*float64(i), base)
+				fix.Lat = 84.9101106 * float64(1-2*(i%2))
+				m.byID[fix.DriverID] = i
+				m.fixes = append(m.fixes, fix)
+			}
+			m.record(t, m.fixes)
+			for _, q := range []NearbyQuery{{Lat: 84.5, Lon: -177}, {Lat: -84.5, Lon: 3}, {Lat: 84, Lon: 180}, {Lat: MaxLat, Lon: 20}, {Lat: -MaxLat, Lon: -180}, {Lat: MaxLat, Lon: 180}} {
+				for _, q.RadiusM = range []float64{0, 20_000, MaxRadiusM} {
+					for _, q.Limit = range []int{1, 2, 5, 30, 100} {
+						got, err := m.fleet.Nearby(t.Context(), q)
+						require.NoError(t, err)
+						m.require(t, q, got)
+					}
+				}
+			}
+		})
+	}
 }

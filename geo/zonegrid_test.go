@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/paulmach/orb"
@@ -17,6 +18,12 @@ import (
 // them with a hole and one of two parts.
 func country(t testing.TB) *Zones {
 	t.Helper()
+	z, err := theCountry() // once for all tests: its grid takes a while
+	require.NoError(t, err)
+	return z
+}
+
+var theCountry = sync.OnceValues(func() (*Zones, error) {
 	var features []string
 	random := rand.New(rand.NewPCG(11, 12))
 	ring := func(lat, lon, radius float64) string {
@@ -41,10 +48,8 @@ func country(t testing.TB) *Zones {
 		add(3, "MultiPolygon", "[["+ring(lat, lon+0.15, 0.05)+"],["+ring(lat, lon-0.15, 0.05)+"]]")
 		add(4, "Polygon", "["+ring(lat, lon, 0.25)+"]")
 	}
-	z, err := LoadZones(strings.NewReader(collection(features...)))
-	require.NoError(t, err)
-	return z
-}
+	return LoadZones(strings.NewReader(collection(features...)))
+})
 
 // indianCities are latitudes and longitudes.
 var indianCities = [20][2]float64{
