@@ -196,6 +196,7 @@ func TestFullBucket(t *testing.T) {
 			require.Len(t, v.Str, maxBucketFixes+extra)
 			require.Equal(t, "As", v.Str[:2])
 			require.Equal(t, "sfff", v.Str[maxBucketFixes-1:])
+			require.Equal(t, Invalid, outcomeOf(gotFull).Verdict, "not one that a run of makes believed")
 		})
 	}
 }

@@ -12,8 +12,8 @@ type Verdict uint8
 
 // The verdicts. Accepted, Stationary and Late joined history.
 const (
-	// Invalid: a field is out of range, or the fix is older than
-	// Limits.MaxAge. Nothing was recorded.
+	// Invalid: a field is out of range, or the fix is older than Limits.MaxAge, or
+	// there are more of its time than any phone takes. Nothing was recorded.
 	Invalid Verdict = iota
 	// Accepted: newer than all before it; it is the driver's present now.
 	Accepted
@@ -132,7 +132,7 @@ var (
 	badBattery         = Outcome{Invalid, "battery", "must be a number between 0 and 1"}
 	duplicateTS        = Outcome{Duplicate, "ts", "the driver has a fix of this time already"}
 	implausibleAt      = Outcome{Implausible, "lat", "too far from the driver's newest fix for the time between them"}
-	bucketFull         = Outcome{Implausible, "ts", "more fixes of this half minute than any phone takes"}
+	bucketFull         = Outcome{Invalid, "ts", "more fixes of this half minute than any phone takes"}
 	duplicateElsewhere = Outcome{Duplicate, "ts", "the driver has a fix of this time already, at another place"}
 	accepted           = Outcome{Verdict: Accepted}
 	stationary         = Outcome{Verdict: Stationary}

@@ -24,6 +24,9 @@ type stay struct {
 func stayOf(f *TrackFix) stay { return stay{first: f, fixes: 1} }
 
 func (s *stay) middle() point {
+	if s.fixes == 1 {
+		return pointOf(s.first)
+	}
 	return point{
 		lat: s.first.Lat + s.off.lat/s.fixes,
 		lon: wrapLon(s.first.Lon + s.off.lon/s.fixes),
