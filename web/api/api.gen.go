@@ -294,6 +294,9 @@ type Driver struct {
 	Zone string `json:"zone"`
 }
 
+// DriverLatitude As far as Redis's index of places reaches
+type DriverLatitude = float64
+
 // Drivers defines model for Drivers.
 type Drivers struct {
 	Drivers []Driver `json:"drivers"`
@@ -471,10 +474,12 @@ type Ping struct {
 	BearingDeg *float64 `json:"bearing_deg,omitempty"`
 
 	// Busy The driver takes no orders now; without it, he does
-	Busy     bool      `json:"busy,omitempty"`
-	DriverID string    `json:"driver_id"`
-	Lat      Latitude  `json:"lat"`
-	Lon      Longitude `json:"lon"`
+	Busy     bool   `json:"busy,omitempty"`
+	DriverID string `json:"driver_id"`
+
+	// Lat As far as Redis's index of places reaches
+	Lat DriverLatitude `json:"lat"`
+	Lon Longitude      `json:"lon"`
 
 	// Mock The phone says that an app made the position up; kept, and counted
 	Mock bool `json:"mock,omitempty"`
@@ -744,8 +749,8 @@ type TooSlow = Problem
 
 // NearbyDriversParams defines parameters for NearbyDrivers.
 type NearbyDriversParams struct {
-	Lat Lat `form:"lat" json:"lat"`
-	Lon Lon `form:"lon" json:"lon"`
+	Lat DriverLatitude `form:"lat" json:"lat"`
+	Lon Lon            `form:"lon" json:"lon"`
 
 	// RadiusM Without it, the nearest drivers wherever they are
 	RadiusM float64 `form:"radius_m,omitempty" json:"radius_m,omitempty"`
