@@ -53,7 +53,8 @@ func TestFailover(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			set := start(t)
 			dir := t.TempDir()
-			p := startServer(t, "--engine", set.url, "--engine-durability", "wait", "--data-dir", dir, "--zones", wards)
+			p := startServer(t, "--engine", set.url, "--engine-durability", "wait", "--data-dir", dir, "--zones", wards,
+				"--driver-rate", "0") // partners send as fast as they are answered, for as long as an election takes
 			fill(t, p)
 			const units = 400 // so few that they are sold out
 			for _, store := range []string{"S1", "S2"} {

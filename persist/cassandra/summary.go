@@ -51,7 +51,7 @@ func (s summary) MarshalCQL(gocql.TypeInfo) ([]byte, error) {
 }
 
 // UnmarshalCQL reads the fields that this version knows of; a later one may
-// have added more, and rows from before schema 2 have no number of mocked fixes.
+// have added more, and rows from before schema 3 have no number of mocked fixes.
 func (s summary) UnmarshalCQL(_ gocql.TypeInfo, data []byte) error {
 	integers, doubles := s.fields()
 	var err error
