@@ -204,6 +204,19 @@ func (s *store) TrackRows(_ context.Context, driverID string, from, to int64) ([
 	return out, nil
 }
 
+func (s *store) BucketRows(_ context.Context, zone string, start int64, driverID string) ([]persist.TrackRow, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []persist.TrackRow
+	for _, r := range s.rows {
+		if r.DriverID == driverID && r.Zone == zone && r.BucketStart == start {
+			out = append(out, r)
+		}
+	}
+	slices.SortFunc(out, func(a, b persist.TrackRow) int { return int(a.Part - b.Part) })
+	return out, nil
+}
+
 // times returns the times of a driver's whole track.
 func (s *store) times(t testing.TB, driver string) []int64 {
 	t.Helper()

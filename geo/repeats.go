@@ -3,7 +3,6 @@ package geo
 import (
 	"cmp"
 	"context"
-	"math"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -15,7 +14,7 @@ import (
 // what is in open buckets, but of a fix whose bucket was sealed it cannot say whether
 // it is late or repeated: it goes into another part of the bucket. That part is marked
 // late when it is sealed. Before it is written the database is asked what the driver
-// has of that time, and what an earlier part has is left out.
+// has of that bucket and zone, and what an earlier part has is left out.
 //
 // A fix is never lost by it: it is left out for the sake of a row that is in the
 // database already, and of the parts that hold it the earliest never leaves it out.
@@ -23,10 +22,11 @@ import (
 // because earlier parts come first: they are written in order, and while there are
 // spill files, which may hold some, late parts wait.
 //
-// Not known to be repeated is what another server has in its spill files, and what
-// comes again just after a planned stop, which seals buckets before they are closed.
+// Not known to be repeated is what another server has in its spill files, what comes
+// again just after a planned stop, which seals buckets before they are closed, and what
+// comes again when its place has become another zone's.
 
-// repeatReads is how many drivers' rows are read at a time.
+// repeatReads is how many buckets of drivers are read at a time.
 const repeatReads = 8
 
 // dropRepeats takes out of late parcels the fixes that an earlier part has.
@@ -41,7 +41,7 @@ func (fl *Flusher) dropRepeats(ctx context.Context, parcels []parcel) error {
 	if len(late) == 0 {
 		return nil
 	}
-	held, err := fl.timesHeld(ctx, parcels, late)
+	held, err := fl.timesHeld(ctx, parcels)
 	if err != nil {
 		return err
 	}
@@ -59,21 +59,18 @@ func (fl *Flusher) dropRepeats(ctx context.Context, parcels []parcel) error {
 	return nil
 }
 
-// timesHeld asks the store for the times of the drivers' rows around their late
-// parcels.
-func (fl *Flusher) timesHeld(ctx context.Context, parcels []parcel, late map[string][]int) (heldTimes, error) {
+// timesHeld asks the store for the times of the rows that late parcels are other
+// parts of. A fix that comes again is of the same place, and so of the same zone.
+func (fl *Flusher) timesHeld(ctx context.Context, parcels []parcel) (heldTimes, error) {
 	held, mu := heldTimes{}, sync.Mutex{}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(repeatReads)
-	for driver, at := range late {
+	for _, p := range parcels {
+		if !p.bucket.late {
+			continue
+		}
 		group.Go(func() error {
-			from, to := int64(math.MaxInt64), int64(math.MinInt64)
-			for _, i := range at {
-				for _, ts := range packedTimes(parcels[i].bucket.start, parcels[i].packed) {
-					from, to = min(from, ts), max(to, ts)
-				}
-			}
-			rows, err := fl.store.TrackRows(ctx, driver, from, to)
+			rows, err := fl.store.BucketRows(ctx, p.zone, p.bucket.start, p.driver)
 			if err != nil {
 				return err
 			}

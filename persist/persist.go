@@ -88,6 +88,9 @@ type Tracks interface {
 	// to (and possibly earlier or later ones too), in order of BucketStart,
 	// Part and Zone. An unknown driver has none.
 	TrackRows(ctx context.Context, driverID string, from, to int64) ([]TrackRow, error)
+	// BucketRows returns a driver's rows of one bucket in one zone, in order of
+	// Part. It is one look at one place, cheap enough to be asked before a write.
+	BucketRows(ctx context.Context, zone string, bucketStart int64, driverID string) ([]TrackRow, error)
 }
 
 // Movement is one change of one product's stock in one store: the ledger's

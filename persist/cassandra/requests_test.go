@@ -79,7 +79,7 @@ func TestPartitionOfTracks(t *testing.T) {
 	}
 	require.Len(t, bytes, trackSlices)
 	for slice, n := range bytes {
-		require.InDelta(t, 10e6, n, 2e6, "slice %d", slice)
+		require.InDelta(t, 10e6, n, 25e5, "slice %d", slice)
 	}
 }
 

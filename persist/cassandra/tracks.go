@@ -192,6 +192,15 @@ func (s *Store) trackRows(ctx context.Context, driverID string, from, to int64) 
 	return rows, nil
 }
 
+// BucketRows reads a stretch of one partition.
+func (s *Store) BucketRows(ctx context.Context, zone string, bucketStart int64, driverID string) (rows []persist.TrackRow, err error) {
+	err = s.call(ctx, "bucket rows", func() error {
+		rows, err = s.rowsOf(ctx, driverHour{driverID, zone, floor(bucketStart, hourMS)}, bucketStart, bucketStart)
+		return err
+	})
+	return rows, err
+}
+
 // bucketStarts returns when buckets start that hold fixes from from to to.
 func bucketStarts(from, to int64) (earliest, latest int64) {
 	// A row's fixes are less than MaxBucketMS after its start. No bucket

@@ -94,6 +94,16 @@ func (s *Store) TrackRows(ctx context.Context, driverID string, from, to int64) 
 	return rows, err
 }
 
+// BucketRows steps to the driver's rows by their key.
+func (s *Store) BucketRows(ctx context.Context, zone string, bucketStart int64, driverID string) (rows []persist.TrackRow, err error) {
+	err = s.read(ctx, "bucket rows", func(tx *sql.Tx) error {
+		rows, err = collect(ctx, tx, scanTrack, `SELECT `+trackColumns+` FROM tracks
+			WHERE bucket_start_ms = ? AND zone = ? AND driver_id = ? ORDER BY part`, bucketStart, zone, driverID)
+		return err
+	})
+	return rows, err
+}
+
 func scanTrack(rows *sql.Rows, r *persist.TrackRow) error {
 	return rows.Scan(&r.BucketStart, &r.Zone, &r.DriverID, &r.Part,
 		&r.FirstTS, &r.LastTS, &r.FirstLat, &r.FirstLon, &r.LastLat, &r.LastLon,

@@ -16,6 +16,7 @@ func calls(ctx context.Context, s persist.Store) map[string]func() error {
 	return map[string]func() error{
 		"Ping":            func() error { return s.Ping(ctx) },
 		"WriteTracks":     func() error { return s.WriteTracks(ctx, []persist.TrackRow{track(id, "z", monday, 1)}) },
+		"BucketRows":      func() error { _, err := s.BucketRows(ctx, id, monday, id); return err },
 		"TrackRows":       func() error { _, err := s.TrackRows(ctx, id, monday, monday+hour); return err },
 		"AppendMovements": func() error { return s.AppendMovements(ctx, ledger(id, 1, 2)) },
 		"Movements":       func() error { _, err := s.Movements(ctx, id, 0, 10); return err },

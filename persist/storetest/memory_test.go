@@ -66,6 +66,11 @@ func (s *memory) TrackRows(ctx context.Context, driver string, from, to int64) (
 	return rows, err
 }
 
+func (s *memory) BucketRows(ctx context.Context, zone string, start int64, driver string) (rows []persist.TrackRow, err error) {
+	err = s.call(ctx, func() { rows = s.m.bucketRows(zone, start, driver) })
+	return rows, err
+}
+
 func (s *memory) AppendMovements(ctx context.Context, ms []persist.Movement) error {
 	if err := persist.ValidateAll(ms); err != nil {
 		return err

@@ -63,6 +63,12 @@ func (m *model) trackRows(driver string, from, to int64) []persist.TrackRow {
 	})
 }
 
+func (m *model) bucketRows(zone string, start int64, driver string) []persist.TrackRow {
+	return sorted(m.tracks, func(r persist.TrackRow) bool {
+		return r.DriverID == driver && r.Zone == zone && r.BucketStart == start
+	}, func(a, b persist.TrackRow) int { return cmp.Compare(a.Part, b.Part) })
+}
+
 // allTracks returns all drivers' rows of a span, those of a driver together.
 func (m *model) allTracks(from, to int64) []persist.TrackRow {
 	return sorted(m.tracks, func(r persist.TrackRow) bool { return from <= to && r.FirstTS <= to && r.LastTS >= from },

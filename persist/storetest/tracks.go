@@ -70,6 +70,17 @@ func testTracks(t *testing.T, f *fixture) {
 		shuffle(shuffled)
 		require.NoError(t, f.a.WriteTracks(ctx, shuffled))
 		require.Equal(t, want, tracks(t, f.b, driver, monday, monday+2*day))
+
+		bucket := func(zone string, start int64, driver string) []persist.TrackRow {
+			rows, err := f.b.BucketRows(ctx, zone, start, driver)
+			require.NoError(t, err)
+			return rows
+		}
+		require.Equal(t, want[4:6], bucket("east", monday+hour, driver), "of one bucket in one zone")
+		require.Equal(t, want[1:2], bucket("east", monday, driver))
+		require.Empty(t, bucket("east", monday+30*second, driver))
+		require.Empty(t, bucket("south", monday, driver))
+		require.Empty(t, bucket("east", monday, tag()))
 	})
 
 	t.Run("from and to are inclusive and compare fixes, not buckets", func(t *testing.T) {
