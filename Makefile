@@ -6,7 +6,7 @@ SHELL := /bin/bash
 # The race detector multiplies time and memory: two packages at once, and a
 # bound far above what any of them needs, so that a hang shows its stacks.
 TEST_PROCS   ?= 2
-TEST_TIMEOUT ?= 15m
+TEST_TIMEOUT ?= 20m
 # Narrow a run down: make test PKG=./cache/... TESTFLAGS='-run Script -v'
 PKG          ?= ./...
 TESTFLAGS    ?=
