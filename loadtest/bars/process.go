@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,25 +18,31 @@ import (
 type process struct {
 	name string
 	cmd  *exec.Cmd
-	log  string // file
-	done chan error
+	log  string        // file
+	done chan struct{} // closed when it has ended, with err
+	err  error
 }
 
 // patience bounds the wait for a process that was started or is to end.
 const patience = 2 * time.Minute
 
+var errEnded = errors.New("by itself")
+
 func (b *bench) start(name string, cmd *exec.Cmd) (*process, error) {
-	p := &process{name: name, cmd: cmd, log: filepath.Join(b.dir, name+".log"), done: make(chan error, 1)}
+	p := &process{name: name, cmd: cmd, log: filepath.Join(b.dir, name+".log"), done: make(chan struct{})}
 	log, err := os.Create(p.log)
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() // the process has it open for itself
+	defer func() { _ = log.Close() }() // the process has it open for itself
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	go func() { p.done <- cmd.Wait() }()
+	go func() {
+		p.err = cmd.Wait()
+		close(p.done)
+	}()
 	return p, nil
 }
 
@@ -51,10 +58,9 @@ func (p *process) await(ctx context.Context, ready func(context.Context) error) 
 		select {
 		case <-ctx.Done():
 			return errors.Join(fmt.Errorf("%s does not answer: %w", p.name, err), p.stop())
-		case err := <-p.done:
-			p.done <- err
+		case <-p.done:
 			text, _ := os.ReadFile(p.log) // what there is of it
-			return fmt.Errorf("%s has ended (%v) and said:\n%s", p.name, err, text[max(0, len(text)-2000):])
+			return fmt.Errorf("%s has ended (%w) and said:\n%s", p.name, cmp.Or(p.err, errEnded), text[max(0, len(text)-2000):])
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

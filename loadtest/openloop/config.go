@@ -65,7 +65,7 @@ type Config struct {
 // MaxDrivers bounds a fleet: their numbers have seven digits.
 const MaxDrivers = 10_000_000
 
-func (c *Config) check() error {
+func (c *Config) setDefaults() {
 	if c.Grace <= 0 {
 		c.Grace = 10 * time.Second
 	}
@@ -75,6 +75,10 @@ func (c *Config) check() error {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+}
+
+func (c *Config) check() error {
+	c.setDefaults()
 	u, err := url.Parse(c.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return fmt.Errorf("%q is not the URL of a server, such as http://127.0.0.1:8080", c.URL)
