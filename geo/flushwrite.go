@@ -2,11 +2,11 @@ package geo
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
 	"hyperlocal/cache"
+	"hyperlocal/internal/aside"
 	"hyperlocal/persist"
 )
 
@@ -182,20 +182,20 @@ func (fl *Flusher) writeParcels(ctx context.Context, parcels []parcel) error {
 
 // write writes rows to the store. What the store refuses for ever is set aside.
 func (fl *Flusher) write(ctx context.Context, rows []persist.TrackRow) error {
+	put := func(rows []persist.TrackRow) error { return fl.put(ctx, rows) }
+	if fl.aside == nil {
+		return put(rows)
+	}
+	return aside.Around(rows, put, fl.setAside)
+}
+
+// put writes rows to the store and counts them.
+func (fl *Flusher) put(ctx context.Context, rows []persist.TrackRow) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	if err := fl.store.WriteTracks(ctx, rows); err != nil {
-		if fl.aside == nil || !errors.Is(err, persist.ErrInvalid) {
-			return err
-		}
-		if half := len(rows) / 2; half > 0 { // which of them is it?
-			if err := fl.write(ctx, rows[:half]); err != nil {
-				return err
-			}
-			return fl.write(ctx, rows[half:])
-		}
-		return fl.setAside(rows[0], err)
+		return err
 	}
 	fl.mu.Lock()
 	defer fl.mu.Unlock()
