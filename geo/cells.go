@@ -27,6 +27,15 @@ const (
 	lastLon = 180 - 1e-7
 )
 
+// oneMeridian gives the antimeridian one name: the engine's cells end before 180 degrees
+// east, which is where they begin.
+func oneMeridian(lon float64) float64 {
+	if lon == 180 {
+		return -180
+	}
+	return lon
+}
+
 // cellAt returns the integer geohash of the cell around a place.
 func cellAt(lat, lon float64) uint32 {
 	return uint32(geohash.EncodeIntWithPrecision(min(lat, lastLat), min(lon, lastLon), cellBits))

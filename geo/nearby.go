@@ -56,9 +56,7 @@ func (f *Fleet) Nearby(ctx context.Context, q NearbyQuery) ([]Position, error) {
 	if q.MaxAge <= 0 || q.MaxAge > f.staleAfter {
 		q.MaxAge = f.staleAfter
 	}
-	if q.Lon == 180 { // the same meridian; the engine's cells end before it
-		q.Lon = -180
-	}
+	q.Lon = oneMeridian(q.Lon)
 	now := f.nowMS()
 	if q.RadiusM == 0 {
 		return f.nearest(ctx, q, now)
@@ -187,9 +185,9 @@ const (
 const wideFromDeg = 75
 
 // searchAround returns the engine's question for all who are within radiusM. Places on
-// the upper ends of the map have no cell there, where Redis would look about it.
+// the map's upper edge have no cell there, where Redis would look about it.
 func searchAround(lat, lon, radiusM float64) cache.GeoQuery {
-	q := cache.GeoQuery{Lat: min(lat, MaxLat-1e-7), Lon: min(lon, lastLon), RadiusM: radiusM*engineExcess + cellRadiusM}
+	q := cache.GeoQuery{Lat: min(lat, MaxLat-1e-7), Lon: lon, RadiusM: radiusM*engineExcess + cellRadiusM}
 	if math.Abs(lat)+q.RadiusM/metresPerDegree > wideFromDeg {
 		q.RadiusM = engineExcess * math.Pi * EarthRadiusM // everywhere
 	}

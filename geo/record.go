@@ -29,9 +29,7 @@ func (f *Fleet) Record(ctx context.Context, fixes []Fix) ([]Outcome, error) {
 		if outcomes[i] = f.limits.check(fix, now); outcomes[i].Verdict != Accepted {
 			continue
 		}
-		if fix.Lon == 180 { // one meridian, one place; the engine's cells end before it
-			fix.Lon = -180
-		}
+		fix.Lon = oneMeridian(fix.Lon)
 		b.add(i, fix, f.keysAt(zones, fix.Lat, fix.Lon))
 	}
 	for len(b.wave) > 0 {
