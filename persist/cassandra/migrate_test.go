@@ -49,16 +49,22 @@ func TestSeveralServersMigrateAtOnce(t *testing.T) {
 	require.Zero(t, locks, "the lock is given back")
 }
 
-func TestMigrateFromHalfway(t *testing.T) {
-	// A server was killed after two statements, and its lock is still there.
-	url := fresh(t)
+// emptyKeyspace makes a keyspace without tables.
+func emptyKeyspace(t *testing.T) (url string, set settings, in *session) {
+	t.Helper()
+	url = fresh(t)
 	set, err := parseURL(url)
 	require.NoError(t, err)
 	outside, err := connect(t.Context(), set, "")
 	require.NoError(t, err)
+	defer outside.Close()
 	require.NoError(t, ensureKeyspace(t.Context(), outside, set, false))
-	outside.Close()
-	session := sessionOf(t, url)
+	return url, set, sessionOf(t, url)
+}
+
+func TestMigrateFromHalfway(t *testing.T) {
+	// A server was killed after two statements, and its lock is still there.
+	url, set, session := emptyKeyspace(t)
 	lock, err := acquire(t.Context(), session, set.keyspace, lockTTL)
 	require.NoError(t, err)
 	script, err := migrationFiles.ReadFile("migrations/0001_record.cql")
@@ -80,14 +86,7 @@ func TestMigrateFromHalfway(t *testing.T) {
 
 // A keyspace of the version before keeps what is in it.
 func TestMigrateFromTheVersionBefore(t *testing.T) {
-	url := fresh(t)
-	set, err := parseURL(url)
-	require.NoError(t, err)
-	outside, err := connect(t.Context(), set, "")
-	require.NoError(t, err)
-	require.NoError(t, ensureKeyspace(t.Context(), outside, set, false))
-	outside.Close()
-	session := sessionOf(t, url)
+	url, set, session := emptyKeyspace(t)
 	files, err := migrationFiles.ReadDir("migrations")
 	require.NoError(t, err)
 	lock, err := acquire(t.Context(), session, set.keyspace, lockTTL)

@@ -3,7 +3,6 @@ package storetest
 import (
 	"math"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,20 +72,7 @@ func testLedger(t *testing.T, f *fixture) {
 
 	t.Run("the same rows by two servers at once", func(t *testing.T) {
 		store := tag()
-		var wg sync.WaitGroup
-		for i := range 8 {
-			mine := ledger(store, 1, 60)
-			shuffle(mine)
-			s := []persist.Store{f.a, f.b}[i%2]
-			wg.Go(func() {
-				for part := range slices.Chunk(mine, 11) {
-					if err := s.AppendMovements(ctx, part); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		wg.Wait()
+		byTwoServers(t, f, ledger(store, 1, 60), 11, persist.Store.AppendMovements)
 		require.Equal(t, ledger(store, 1, 60), movements(t, f.a, store, 0, 1000))
 	})
 

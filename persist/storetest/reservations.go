@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -88,20 +87,7 @@ func testReservations(t *testing.T, f *fixture) {
 			last := closed(open, int64(2*i+2), "committed", monday+int64(i))
 			states, want = append(states, open, last), append(want, last)
 		}
-		var wg sync.WaitGroup
-		for i := range 8 {
-			mine := slices.Clone(states)
-			shuffle(mine)
-			s := []persist.Store{f.a, f.b}[i%2]
-			wg.Go(func() {
-				for part := range slices.Chunk(mine, 11) {
-					if err := s.PutReservations(ctx, part); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		wg.Wait()
+		byTwoServers(t, f, states, 11, persist.Store.PutReservations)
 		require.Equal(t, want, reservations(t, f.a, store, monday))
 	})
 

@@ -13,7 +13,9 @@ package storetest
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -67,6 +69,25 @@ func under[T any](all []T, prefix string, id func(T) string) []T {
 		}
 	}
 	return some
+}
+
+// byTwoServers writes all rows eight times at once through both stores, each time in
+// another order and so many to a call.
+func byTwoServers[T any](t *testing.T, f *fixture, rows []T, perCall int, write func(persist.Store, context.Context, []T) error) {
+	var wg sync.WaitGroup
+	for i := range 8 {
+		shuffled := slices.Clone(rows)
+		shuffle(shuffled)
+		s := []persist.Store{f.a, f.b}[i%2]
+		wg.Go(func() {
+			for part := range slices.Chunk(shuffled, perCall) {
+				if err := write(s, t.Context(), part); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
 
 // tracks returns a driver's rows of an interval.

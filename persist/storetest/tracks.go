@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -139,20 +138,7 @@ func testTracks(t *testing.T, f *fixture) {
 		for i := range int64(40) {
 			want = append(want, track(prefix+"one", "z", monday+i*5*60*second, 1))
 		}
-		var wg sync.WaitGroup
-		for i := range 8 {
-			shuffled := slices.Clone(want)
-			shuffle(shuffled)
-			store := []persist.Store{f.a, f.b}[i%2]
-			wg.Go(func() {
-				for part := range slices.Chunk(shuffled, 7) {
-					if err := store.WriteTracks(ctx, part); err != nil {
-						t.Error(err)
-					}
-				}
-			})
-		}
-		wg.Wait()
+		byTwoServers(t, f, want, 7, persist.Store.WriteTracks)
 		require.Equal(t, want, tracks(t, f.a, prefix+"one", monday, monday+day))
 	})
 
