@@ -250,7 +250,9 @@ func TestNearbyOnTheAntimeridian(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clock := &clock{ms: base}
 			f := NewFleet(open(t), wards(t), FleetOptions{Now: clock.now})
-			record(t, f, "aa", at("east", 180, base), at("west", -180, base))
+			fixes := []Fix{at("east", 180, base), at("west", -180, base)}
+			record(t, f, "aa", fixes...)
+			require.EqualValues(t, 180, fixes[0].Lon, "it is the caller's")
 			for _, lon := range []float64{180, -180, 179.9999, -179.9999} {
 				for _, radius := range []float64{0, 100, 100_000} {
 					got, err := f.Nearby(t.Context(), NearbyQuery{Lat: 12.97, Lon: lon, RadiusM: radius, Limit: 5})

@@ -14,8 +14,8 @@ import (
 //
 // An error means that the engine could not be asked, and wraps the engine's.
 // Some of the fixes may have been recorded: sending all of them again is
-// harmless, since what was recorded is a duplicate then. A longitude of 180 becomes
-// -180 in fixes.
+// harmless, since what was recorded is a duplicate then. It only reads fixes, which
+// others may do meanwhile.
 func (f *Fleet) Record(ctx context.Context, fixes []Fix) ([]Outcome, error) {
 	b := f.batches.Get().(*batch)
 	defer func() {
@@ -29,7 +29,10 @@ func (f *Fleet) Record(ctx context.Context, fixes []Fix) ([]Outcome, error) {
 		if outcomes[i] = f.limits.check(fix, now); outcomes[i].Verdict != Accepted {
 			continue
 		}
-		fix.Lon = oneMeridian(fix.Lon)
+		if lon := oneMeridian(fix.Lon); lon != fix.Lon {
+			moved := *fix
+			moved.Lon, fix = lon, &moved
+		}
 		b.add(i, fix, f.keysAt(zones, fix.Lat, fix.Lon))
 	}
 	for len(b.wave) > 0 {
