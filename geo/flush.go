@@ -57,7 +57,9 @@ type Flusher struct {
 	pace      *rate.Limiter // of rows that waited
 	aside     *Aside        // or nil
 
-	slots chan struct{} // of zones whose rows are written at a time
+	slots   chan struct{} // of zones whose rows are written at a time
+	writers sync.Pool     // of *zoneWriter
+	rows    sync.Pool     // of *[]persist.TrackRow, empty
 
 	mu        sync.Mutex
 	stats     FlushStats
@@ -96,7 +98,7 @@ func NewFlusher(fleet *Fleet, store persist.Tracks, opt FlushOptions) *Flusher {
 	}
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = time.Second, opt.Every
-	return &Flusher{
+	fl := &Flusher{
 		fleet: fleet, store: store, every: opt.Every, grace: opt.Grace,
 		logger: opt.Logger,
 		spill:  opt.Spill.Queue, waitBytes: opt.Spill.WaitBytes,
@@ -108,6 +110,9 @@ func NewFlusher(fleet *Fleet, store persist.Tracks, opt FlushOptions) *Flusher {
 		wait:      wait,
 		complains: map[string]time.Time{},
 	}
+	fl.writers.New = fl.newZoneWriter
+	fl.rows.New = func() any { return new([]persist.TrackRow) }
+	return fl
 }
 
 // Run flushes each zone once per period until ctx ends, zones at different

@@ -7,6 +7,7 @@ import (
 
 	"hyperlocal/cache"
 	"hyperlocal/internal/aside"
+	"hyperlocal/internal/giveway"
 	"hyperlocal/persist"
 )
 
@@ -17,6 +18,9 @@ const (
 	// pieceBytes bounds how much of a bucket is in memory at a time, so a bucket of
 	// some 20,000 drivers is read whole.
 	pieceBytes = 4 << 20
+	// Some 0.2 ms of work each, after which requests have their turn.
+	rowsPerStep        = 64
+	comparisonsPerStep = 4096
 )
 
 // parcel is what is sealed of one driver: what a row is made of.
@@ -35,7 +39,9 @@ func (p *parcel) row() rowID { return rowID{p.bucket.part, p.zone, p.bucket.star
 // Late parts are left where they are while there are spill files: an earlier part of
 // the bucket may be in there, and must come before; see repeats.go.
 func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, buckets []sealedBucket, paced bool) error {
-	w := zoneWriter{fl: fl, k: k, room: rowsPerWrite}
+	w := fl.writers.Get().(*zoneWriter)
+	defer w.release()
+	w.k, w.room = k, rowsPerWrite
 	if paced {
 		w.pace, w.room = true, fl.pace.Burst()
 	}
@@ -70,6 +76,16 @@ type zoneWriter struct {
 	whole   []string // members of sealeds of which all parcels were added
 }
 
+// newZoneWriter makes a writer for the flusher's pool: what it collects in is as large
+// for the next zone.
+func (fl *Flusher) newZoneWriter() any { return &zoneWriter{fl: fl} }
+
+func (w *zoneWriter) release() {
+	clear(w.parcels)
+	*w = zoneWriter{fl: w.fl, parcels: w.parcels[:0]}
+	w.fl.writers.Put(w)
+}
+
 func (w *zoneWriter) add(ctx context.Context, p parcel) error {
 	if len(w.parcels) == w.room {
 		if err := w.flush(ctx); err != nil {
@@ -102,8 +118,12 @@ func (w *zoneWriter) flush(ctx context.Context) error {
 func (fl *Flusher) pieces(ctx context.Context, key string, do func([]cache.Field) error) error {
 	var piece []cache.Field
 	var bytes int64
+	var work giveway.Work
 	flush := func() error {
-		slices.SortFunc(piece, func(a, b cache.Field) int { return strings.Compare(a.Name, b.Name) })
+		slices.SortFunc(piece, func(a, b cache.Field) int {
+			work.Step(comparisonsPerStep)
+			return strings.Compare(a.Name, b.Name)
+		})
 		err := do(piece)
 		piece, bytes = nil, 0
 		return err
@@ -131,6 +151,7 @@ func (fl *Flusher) pages(ctx context.Context, key string, do func([]cache.Field)
 		if err := do(page); err != nil {
 			return err
 		}
+		giveway.Pause()
 		if cursor = next; cursor == "" {
 			return nil
 		}
@@ -171,8 +192,16 @@ func (fl *Flusher) writeParcels(ctx context.Context, parcels []parcel) error {
 	if err := fl.dropRepeats(ctx, parcels); err != nil {
 		return err
 	}
-	rows := make([]persist.TrackRow, 0, len(parcels))
+	buf := fl.rows.Get().(*[]persist.TrackRow)
+	rows := (*buf)[:0]
+	defer func() {
+		clear(rows)
+		*buf = rows
+		fl.rows.Put(buf)
+	}()
+	var work giveway.Work
 	for _, p := range parcels {
+		work.Step(rowsPerStep)
 		if row, ok := summarize(p.zone, p.driver, p.bucket.start, p.bucket.part, p.packed); ok {
 			rows = append(rows, row)
 		}

@@ -59,7 +59,7 @@ func (s *Store) ScanTracks(ctx context.Context, from, to int64, fn func([]persis
 // bucketsBetween returns the first bucket after a time, and the last that is not
 // after another.
 func (s *Store) bucketsBetween(ctx context.Context, after, to int64) (first, last sql.NullInt64, err error) {
-	err = s.read(ctx, "scan tracks", func(tx *sql.Tx) error {
+	err = s.read(ctx, "scan tracks", func(tx *txn) error {
 		return errors.Join(tx.QueryRowContext(ctx, selectNextBucket, after).Scan(&first),
 			tx.QueryRowContext(ctx, selectLastBucket, to).Scan(&last))
 	})
@@ -67,7 +67,7 @@ func (s *Store) bucketsBetween(ctx context.Context, after, to int64) (first, las
 }
 
 func (s *Store) bucketAfter(ctx context.Context, start int64) (next sql.NullInt64, err error) {
-	err = s.read(ctx, "scan tracks", func(tx *sql.Tx) error {
+	err = s.read(ctx, "scan tracks", func(tx *txn) error {
 		return tx.QueryRowContext(ctx, selectNextBucket, start).Scan(&next)
 	})
 	return next, err
@@ -77,7 +77,7 @@ func (s *Store) bucketAfter(ctx context.Context, start int64) (next sql.NullInt6
 // be others. Rows of one zone and driver are not divided.
 func (s *Store) pieceOfBucket(ctx context.Context, start int64, reached persist.TrackRow, from, to int64) (rows []persist.TrackRow, more bool, err error) {
 	for limit := pieceRows; ; limit *= 2 {
-		err = s.read(ctx, "scan tracks", func(tx *sql.Tx) error {
+		err = s.read(ctx, "scan tracks", func(tx *txn) error {
 			rows, err = collect(ctx, tx, scanTrack, selectBucket, start, reached.Zone, reached.DriverID, from, to, limit)
 			return err
 		})
@@ -104,7 +104,7 @@ func (s *Store) ScanOrders(ctx context.Context, fn func(persist.Order, []persist
 	for after := ""; ; {
 		var orders []persist.Order
 		var events []persist.OrderEvent
-		err := s.read(ctx, "scan orders", func(tx *sql.Tx) (err error) {
+		err := s.read(ctx, "scan orders", func(tx *txn) (err error) {
 			orders, err = collect(ctx, tx, func(rows *sql.Rows, o *persist.Order) error { return scanOrder(rows, o) }, selectOrders, after, pieceKeys)
 			if err != nil || len(orders) == 0 {
 				return err

@@ -30,7 +30,7 @@ func (s *Store) ProductsByID(ctx context.Context, ids []string) (ps []persist.Pr
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	err = s.read(ctx, "products by id", func(tx *sql.Tx) error {
+	err = s.read(ctx, "products by id", func(tx *txn) error {
 		stmt, err := tx.PrepareContext(ctx, query)
 		if err != nil {
 			return err
@@ -59,7 +59,7 @@ const selectProducts = `SELECT ` + productColumns + ` FROM products WHERE produc
 
 // Products returns a page of the catalogue.
 func (s *Store) Products(ctx context.Context, after string, limit int) (ps []persist.Product, err error) {
-	err = s.read(ctx, "products", func(tx *sql.Tx) error {
+	err = s.read(ctx, "products", func(tx *txn) error {
 		ps, err = collect(ctx, tx, func(rows *sql.Rows, p *persist.Product) error { return scanProduct(rows, p) },
 			selectProducts, after, max(limit, 0))
 		return err
@@ -88,7 +88,7 @@ func (s *Store) PutDarkStores(ctx context.Context, ss []persist.DarkStore) error
 // DarkStores returns every store.
 func (s *Store) DarkStores(ctx context.Context) (ss []persist.DarkStore, err error) {
 	const query = `SELECT ` + darkStoreColumns + ` FROM dark_stores ORDER BY store_id`
-	err = s.read(ctx, "stores", func(tx *sql.Tx) error {
+	err = s.read(ctx, "stores", func(tx *txn) error {
 		ss, err = collect(ctx, tx, scanDarkStore, query)
 		return err
 	})

@@ -28,5 +28,9 @@ func TestHashSet(t *testing.T) {
 		for h := range want {
 			require.True(rt, s.has(h))
 		}
+		s.clear()
+		for h := range want {
+			require.False(rt, s.has(h))
+		}
 	})
 }

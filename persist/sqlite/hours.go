@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"hash/maphash"
 	"math/bits"
 	"sync"
@@ -25,7 +24,7 @@ const (
 
 // noteHours notes in which zones the drivers of rows have rows in an hour. Those of a flush
 // are compared within the database, at a fifth of the cost of naming each driver.
-func noteHours(ctx context.Context, tx *sql.Tx, rows []*persist.TrackRow) error {
+func noteHours(ctx context.Context, tx *txn, rows []*persist.TrackRow) error {
 	var others []driverHour
 	known := map[driverHour]bool{} // the rows of a drain are many buckets of few drivers
 	for len(rows) > 0 {
@@ -97,7 +96,7 @@ func (n *notedHour) without(rows []*persist.TrackRow) (hour int64, others []*per
 	}
 	if hour > n.start {
 		n.start = hour
-		n.known = hashSet{}
+		n.known.clear()
 	}
 	for _, r := range rows {
 		if floorHour(r.BucketStart) == hour {

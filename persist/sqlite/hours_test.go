@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"testing"
 
@@ -44,7 +43,7 @@ func TestHoursOfRows(t *testing.T) {
 			`SELECT count(*) FROM (SELECT * FROM driver_hours EXCEPT SELECT bucket_start_ms / 3600000 * 3600000, zone, driver_id FROM tracks)`,
 		} {
 			var differ int
-			require.NoError(rt, s.read(t.Context(), "compare", func(tx *sql.Tx) error { return tx.QueryRow(query).Scan(&differ) }))
+			require.NoError(rt, s.read(t.Context(), "compare", func(tx *txn) error { return tx.QueryRow(query).Scan(&differ) }))
 			require.Zero(rt, differ, query)
 		}
 	})

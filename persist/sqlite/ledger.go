@@ -22,7 +22,7 @@ const selectMovements = `SELECT ` + movementColumns + ` FROM movements
 
 // Movements returns a page of a store's ledger.
 func (s *Store) Movements(ctx context.Context, storeID string, after int64, limit int) (ms []persist.Movement, err error) {
-	err = s.read(ctx, "movements", func(tx *sql.Tx) error {
+	err = s.read(ctx, "movements", func(tx *txn) error {
 		ms, err = collect(ctx, tx, scanMovement, selectMovements, storeID, after, max(limit, 0))
 		return err
 	})

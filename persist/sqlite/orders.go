@@ -36,7 +36,7 @@ func (s *Store) PutOrder(ctx context.Context, o persist.Order, events []persist.
 	if err != nil {
 		return fmt.Errorf("sqlite: put order: %w", err)
 	}
-	return s.write(ctx, "put order", func(tx *sql.Tx) error {
+	return s.write(ctx, "put order", func(tx *txn) error {
 		_, err := tx.ExecContext(ctx, upsert, o.ID, o.Status, o.Version, o.StoreID, o.CustomerID, o.DriverID,
 			o.ReservationID, o.DropLat, o.DropLon, string(lines), o.CreatedTS, o.UpdatedTS)
 		if err != nil {
@@ -55,7 +55,7 @@ const (
 
 // Order reads the order and its events as of one moment.
 func (s *Store) Order(ctx context.Context, id string) (o persist.Order, events []persist.OrderEvent, err error) {
-	err = s.read(ctx, "order", func(tx *sql.Tx) error {
+	err = s.read(ctx, "order", func(tx *txn) error {
 		if err := scanOrder(tx.QueryRowContext(ctx, selectOrder, id), &o); err != nil {
 			return err
 		}

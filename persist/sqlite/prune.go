@@ -22,7 +22,7 @@ const (
 // since 1970: those of one bucket and zone. It returns how many that were, and whether
 // there may be more. The room in the file is used for new rows.
 func (s *Store) PruneTracks(ctx context.Context, before int64) (rows int64, more bool, err error) {
-	err = s.write(ctx, "prune tracks", func(tx *sql.Tx) error {
+	err = s.write(ctx, "prune tracks", func(tx *txn) error {
 		for _, statement := range []string{deleteTracks, deleteHours} {
 			result, err := tx.ExecContext(ctx, statement, sql.Named("before", before))
 			if err != nil {

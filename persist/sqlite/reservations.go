@@ -34,7 +34,7 @@ const selectReservations = `SELECT ` + reservationColumns + ` FROM reservations
 
 // Reservations looks both kinds up by the time of their end.
 func (s *Store) Reservations(ctx context.Context, storeID string, closedSince int64) (rs []persist.Reservation, err error) {
-	err = s.read(ctx, "reservations", func(tx *sql.Tx) error {
+	err = s.read(ctx, "reservations", func(tx *txn) error {
 		rs, err = collect(ctx, tx, scanReservation, selectReservations, storeID, storeID, closedSince)
 		return err
 	})

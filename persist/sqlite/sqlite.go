@@ -33,9 +33,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -171,7 +169,7 @@ func enterWAL(ctx context.Context, writer *sql.DB, patience time.Duration) error
 
 // Ping reads the file's header.
 func (s *Store) Ping(ctx context.Context) error {
-	return s.read(ctx, "ping", func(tx *sql.Tx) error {
+	return s.read(ctx, "ping", func(tx *txn) error {
 		var version int
 		return tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	})
@@ -192,29 +190,22 @@ func (s *Store) Close() error {
 }
 
 // write runs fn in a transaction that is on disk when write returns nil.
-func (s *Store) write(ctx context.Context, op string, fn func(*sql.Tx) error) error {
+func (s *Store) write(ctx context.Context, op string, fn func(*txn) error) error {
 	return s.transact(ctx, op, s.writer, fn)
 }
 
 // read runs fn on one consistent state of the database.
-func (s *Store) read(ctx context.Context, op string, fn func(*sql.Tx) error) error {
+func (s *Store) read(ctx context.Context, op string, fn func(*txn) error) error {
 	return s.transact(ctx, op, s.readers, fn)
 }
 
-func (s *Store) transact(ctx context.Context, op string, db *sql.DB, fn func(*sql.Tx) error) error {
+func (s *Store) transact(ctx context.Context, op string, db *sql.DB, fn func(*txn) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
 		return fmt.Errorf("sqlite: %s: %w: closed", op, persist.ErrUnavailable)
 	}
-	tx, err := db.BeginTx(ctx, nil)
-	if err == nil {
-		if err = fn(tx); err == nil {
-			err = tx.Commit()
-		} else {
-			_ = tx.Rollback() // the first error is the one that tells
-		}
-	}
+	err := within(ctx, db, fn)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err() // the cause, whatever the driver made of it
 	}
@@ -224,60 +215,40 @@ func (s *Store) transact(ctx context.Context, op string, db *sql.DB, fn func(*sq
 	return nil
 }
 
+// txn is a transaction, and the connection that it is on.
+type txn struct {
+	*sql.Tx
+	conn *sql.Conn
+}
+
+// within runs fn in a transaction, of which nothing is left if fn fails.
+func within(ctx context.Context, db *sql.DB, fn func(*txn) error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := fn(&txn{tx, conn}); err != nil {
+		_ = tx.Rollback() // the first error is the one that tells
+		return err
+	}
+	return tx.Commit()
+}
+
 // put checks rows and executes statement for each, in one transaction.
 func put[T interface{ Validate() error }](ctx context.Context, s *Store, op, statement string, rows []T, bind func([]any, T) []any) error {
 	if err := persist.ValidateAll(rows); err != nil {
 		return fmt.Errorf("sqlite: %s: %w", op, err)
 	}
-	return s.write(ctx, op, func(tx *sql.Tx) error { return bulk(ctx, tx, statement, rows, bind) })
-}
-
-// rowsPerStatement is how many rows a statement of bulk has: beginning one costs more
-// than a row of it, and within one SQLite knows where the row before went.
-const rowsPerStatement = 64
-
-// bulk executes an INSERT of one row, VALUES (...), for all rows, with the arguments
-// that bind appends to args for each.
-func bulk[T any](ctx context.Context, tx *sql.Tx, insert string, rows []T, bind func(args []any, row T) []any) error {
-	// A context that can be cancelled costs a goroutine a statement; asking it now and
-	// then is enough.
-	unwatched := context.WithoutCancel(ctx)
-	var args []any
-	for _, n := range []int{rowsPerStatement, 1} {
-		if len(rows) < n {
-			continue
-		}
-		stmt, err := tx.PrepareContext(ctx, repeatRow(insert, n))
-		if err != nil {
-			return err
-		}
-		defer stmt.Close()
-		for ; len(rows) >= n; rows = rows[n:] {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			args = args[:0]
-			for _, row := range rows[:n] {
-				args = bind(args, row)
-			}
-			if _, err := stmt.ExecContext(unwatched, args...); err != nil {
-				return err
-			}
-			runtime.Gosched() // rows of a flush can wait; who asks for something should not
-		}
-	}
-	return nil
-}
-
-// repeatRow makes an INSERT of one row one of n.
-func repeatRow(insert string, n int) string {
-	begin := strings.Index(insert, "VALUES (") + len("VALUES ")
-	end := begin + strings.IndexByte(insert[begin:], ')') + 1
-	return insert[:end] + strings.Repeat(", "+insert[begin:end], n-1) + insert[end:]
+	return s.write(ctx, op, func(tx *txn) error { return bulk(ctx, tx, statement, rows, bind) })
 }
 
 // collect runs a query and returns its rows, each as scan reads it.
-func collect[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows, *T) error, query string, args ...any) ([]T, error) {
+func collect[T any](ctx context.Context, tx *txn, scan func(*sql.Rows, *T) error, query string, args ...any) ([]T, error) {
 	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"hyperlocal/internal/giveway"
 	"hyperlocal/persist"
 )
 
@@ -15,16 +16,31 @@ const trackColumns = `bucket_start_ms, zone, driver_id, part,
 	first_ts_ms, last_ts_ms, first_lat, first_lon, last_lat, last_lon,
 	fixes, distance_m, top_speed_mps, mean_accuracy_m, mock_fixes, path, times, speeds`
 
-// WriteTracks writes all rows or none.
+// rowsPerCommit is how many rows of tracks are in one transaction. Its end writes all
+// the pages at once, some 2 ms in which a processor does nothing else.
+const rowsPerCommit = 1000
+
+// WriteTracks writes so many rows at a time; after an error it may have written some.
+// Nothing is written if one of them is refused before.
 func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
-	const replace = `REPLACE INTO tracks (` + trackColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 	if err := persist.ValidateAll(rows); err != nil {
 		return fmt.Errorf("sqlite: write tracks: %w", err)
 	}
-	sorted := inOrder(rows)
-	hour, others := s.noted.without(sorted)
-	err := s.write(ctx, "write tracks", func(tx *sql.Tx) error {
-		err := bulk(ctx, tx, replace, sorted, func(args []any, r *persist.TrackRow) []any {
+	for part := range slices.Chunk(inOrder(rows), rowsPerCommit) {
+		if err := s.writeTracks(ctx, part); err != nil {
+			return err
+		}
+		giveway.Pause()
+	}
+	return nil
+}
+
+// writeTracks writes all rows, which are in the table's order, or none.
+func (s *Store) writeTracks(ctx context.Context, rows []*persist.TrackRow) error {
+	const replace = `REPLACE INTO tracks (` + trackColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
+	hour, others := s.noted.without(rows)
+	err := s.write(ctx, "write tracks", func(tx *txn) error {
+		err := bulk(ctx, tx, replace, rows, func(args []any, r *persist.TrackRow) []any {
 			return append(args, r.BucketStart, r.Zone, r.DriverID, r.Part,
 				r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
 				r.Fixes, r.DistanceM, r.TopSpeedMPS, r.MeanAccuracyM, r.MockFixes, r.Path, r.Times, r.Speeds)
@@ -86,7 +102,7 @@ const selectTracks = `WITH RECURSIVE hour (start_ms) AS (
 func (s *Store) TrackRows(ctx context.Context, driverID string, from, to int64) (rows []persist.TrackRow, err error) {
 	// A row's fixes are less than MaxBucketMS after its start.
 	earliest := max(from, math.MinInt64+persist.MaxBucketMS+hourMS) - persist.MaxBucketMS
-	err = s.read(ctx, "track rows", func(tx *sql.Tx) error {
+	err = s.read(ctx, "track rows", func(tx *txn) error {
 		rows, err = collect(ctx, tx, scanTrack, selectTracks, sql.Named("driver", driverID),
 			sql.Named("first_hour", floorHour(earliest)), sql.Named("earliest", earliest), sql.Named("from", from), sql.Named("to", to))
 		return err
@@ -96,7 +112,7 @@ func (s *Store) TrackRows(ctx context.Context, driverID string, from, to int64) 
 
 // BucketRows steps to the driver's rows by their key.
 func (s *Store) BucketRows(ctx context.Context, zone string, bucketStart int64, driverID string) (rows []persist.TrackRow, err error) {
-	err = s.read(ctx, "bucket rows", func(tx *sql.Tx) error {
+	err = s.read(ctx, "bucket rows", func(tx *txn) error {
 		rows, err = collect(ctx, tx, scanTrack, `SELECT `+trackColumns+` FROM tracks
 			WHERE bucket_start_ms = ? AND zone = ? AND driver_id = ? ORDER BY part`, bucketStart, zone, driverID)
 		return err

@@ -76,7 +76,7 @@ func TestAnotherProcessHoldsTheWriteLock(t *testing.T) {
 func TestCancelledInTheMiddle(t *testing.T) {
 	s, _ := openTrouble(t, Options{})
 	ctx, cancel := context.WithCancel(t.Context())
-	err := s.write(ctx, "test", func(tx *sql.Tx) error {
+	err := s.write(ctx, "test", func(tx *txn) error {
 		return bulk(ctx, tx, `INSERT INTO dark_stores VALUES (?, '', 0, 0, 0)`, make([]int, 10_000), func(args []any, _ int) []any {
 			cancel()
 			return append(args, fmt.Sprint(time.Now().UnixNano()))
@@ -92,12 +92,12 @@ func TestCancelledInTheMiddle(t *testing.T) {
 
 func TestTranslate(t *testing.T) {
 	s, _ := openTrouble(t, Options{})
-	constraint := s.write(t.Context(), "test", func(tx *sql.Tx) error {
+	constraint := s.write(t.Context(), "test", func(tx *txn) error {
 		_, err := tx.Exec(`INSERT INTO dark_stores VALUES ('S1', '', NULL, 0, 0)`)
 		return err
 	})
 	require.ErrorIs(t, constraint, persist.ErrInvalid)
-	syntax := s.write(t.Context(), "test", func(tx *sql.Tx) error {
+	syntax := s.write(t.Context(), "test", func(tx *txn) error {
 		_, err := tx.Exec(`INSERT`)
 		return err
 	})
