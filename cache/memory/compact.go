@@ -61,6 +61,8 @@ func (j *journal) overdue() bool {
 func (j *journal) compact() error {
 	j.compacting.Lock()
 	defer j.compacting.Unlock()
+	j.db.renameWhole(true)
+	defer j.db.renameWhole(false)
 	c, err := j.rotate()
 	if err != nil {
 		return err
@@ -105,7 +107,8 @@ type compaction struct {
 }
 
 // rotate ends the present segment and begins the next. After a failure the next
-// one is only created once a snapshot makes the hole before it harmless.
+// one is only created once a snapshot makes the hole before it harmless. Renames
+// must be recorded whole by now.
 func (j *journal) rotate() (*compaction, error) {
 	j.io.Lock()
 	defer j.io.Unlock()

@@ -11,7 +11,8 @@ import (
 // returns are parts of s, not copies.
 type decoder struct {
 	s      string
-	keys   []string // named so far, see effects.op
+	keys   []string            // named so far, see effects.key
+	all    map[string]struct{} // gets every key, unless it is nil
 	failed bool
 }
 
@@ -88,8 +89,16 @@ func (d *decoder) string() string {
 	return s
 }
 
-// key reads a key as effects.op writes it.
+// key reads a key as effects.key writes it.
 func (d *decoder) key() string {
+	key := d.nextKey()
+	if d.all != nil && !d.failed {
+		d.all[key] = struct{}{}
+	}
+	return key
+}
+
+func (d *decoder) nextKey() string {
 	n := d.uvarint()
 	if n > 0 {
 		if n > uint64(len(d.keys)) {

@@ -10,8 +10,8 @@ import (
 )
 
 // The journal and the snapshots speak of effects: what a key is like after a
-// write, never how it came to be (HINCRBY is journaled as HSET of the sum). An
-// effect is an op, a key and what docs/engine-format.md says.
+// write, not how it came to be (HINCRBY is journaled as HSET of the sum), with one
+// exception, opRename. An effect is an op, a key and what docs/engine-format.md says.
 const (
 	opDel    byte = 1  // -
 	opSet    byte = 2  // expireAt, value
@@ -29,6 +29,7 @@ const (
 	opSRem   byte = 14 // names
 	opPFMax  byte = 15 // registers
 	opHWrite byte = 16 // name, position in its value, text that is there to the end
+	opRename byte = 17 // key that has the value now; see unit.rename
 )
 
 // keptKeys is how many keys an effects remembers to name them by number.
@@ -47,6 +48,10 @@ func (w *effects) reset() { w.b, w.keys = w.b[:0], w.keys[:0] }
 // op begins an effect on a key, which must not change until reset.
 func (w *effects) op(op byte, key string) {
 	w.b = append(w.b, op)
+	w.key(key)
+}
+
+func (w *effects) key(key string) {
 	for i, k := range w.keys {
 		if k == key {
 			w.uvarint(uint64(i) + 1)
@@ -67,6 +72,11 @@ func (w *effects) varint(n int64) { w.b = binary.AppendVarint(w.b, n) }
 func (w *effects) string(s string) { w.b = appendString(w.b, s) }
 
 func (w *effects) del(key string) { w.op(opDel, key) }
+
+func (w *effects) rename(from, to string) {
+	w.op(opRename, from)
+	w.key(to)
+}
 
 func (w *effects) set(key string, expireAt int64, value string) {
 	w.op(opSet, key)
@@ -182,6 +192,10 @@ func (u *unit) replayOne(d *decoder) (key string, err error) {
 	switch op {
 	case opDel:
 		u.del(key)
+	case opRename:
+		if to := d.key(); !d.failed {
+			u.replayRename(key, to)
+		}
 	case opSet:
 		expireAt := int64(d.uvarint())
 		if value := d.string(); !d.failed {

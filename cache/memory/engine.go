@@ -13,8 +13,8 @@
 //	hub.delivery → hub.mu, hub.queueMu
 //
 // and the journal's own goroutines take journal.compacting → journal.io →
-// journal.mu, and a shard's lock only to read it for a snapshot and with neither
-// io nor mu held.
+// journal.mu, and a shard's lock with neither io nor mu held, only to read it for a
+// snapshot and to tell it that one is being taken.
 //
 // # Layers
 //

@@ -37,11 +37,12 @@ var (
 // versionDigits are at the end of a file's magic.
 const versionDigits = 2
 
-// checkMagic tells a damaged file from one of another version.
-func checkMagic(header []byte, magic string) error {
+// checkMagic tells a damaged file from one of another version. Besides its own
+// magic a file may have one of those before it.
+func checkMagic(header []byte, magic string, before ...string) error {
 	kind, version := magic[:len(magic)-versionDigits], header[len(magic)-versionDigits:len(magic)]
-	switch {
-	case string(header[:len(magic)]) == magic:
+	switch has := string(header[:len(magic)]); {
+	case has == magic, slices.Contains(before, has):
 		return nil
 	case string(header[:len(kind)]) == kind && isDigits(version):
 		return fmt.Errorf("%w: format %s, this one reads %s", ErrVersion, version, magic[len(kind):])

@@ -64,6 +64,10 @@ func fill(t testing.TB, e *Engine, n int) {
 		require.NoError(t, err)
 		_, err = e.SRem(ctx, "set:"+k, "n")
 		require.NoError(t, err)
+		if i%5 == 0 {
+			_, err = e.Run(ctx, renameScript, []string{"set:" + k, "renamed:{set:" + k + "}"}, nil)
+			require.NoError(t, err)
+		}
 		if i%11 == 0 {
 			_, err = e.PFAdd(ctx, "hll:"+k, v)
 			require.NoError(t, err)
@@ -158,6 +162,10 @@ func TestReopenAfterRandomOperations(t *testing.T) {
 			"persist": func(k string) error { return second(e.Persist(ctx, k)) },
 			"script": func(string) error {
 				return second(e.Run(ctx, moveScript, []string{"c{t}", "d{t}"}, []string{names.Draw(rt, "f")}))
+			},
+			"rename": func(string) error {
+				pair := rapid.Permutation([]string{"c{t}", "d{t}"}).Draw(rt, "pair")
+				return second(e.Run(ctx, renameScript, pair, nil))
 			},
 			"time":    func(string) error { clock.advance(700 * time.Millisecond); return nil },
 			"collect": func(string) error { e.expireSome(); return nil },

@@ -122,27 +122,6 @@ func (u *unit) persist(key string) bool {
 }
 
 // setDeadline makes an item expire at a moment in ms since 1970, 0 for never.
-// rename moves a value. What is journaled is all that it holds, since an effect
-// says what a key is like, whatever was there before.
-func (u *unit) rename(from, to string) bool {
-	it := u.findForWrite(from)
-	if it == nil || from == to {
-		return it != nil
-	}
-	v, deadline := it.value, it.expireAt
-	u.del(to)
-	u.drop(it)
-	moved := u.insert(to, v)
-	if u.records() {
-		v.save(&u.effects, to, func() {})
-	}
-	if deadline != 0 {
-		u.setDeadline(moved, deadline)
-	}
-	u.settle(moved)
-	return true
-}
-
 func (u *unit) setDeadline(it *item, at int64) {
 	u.changed = true
 	u.schedule(it, at)

@@ -40,6 +40,23 @@ func killKeys(writer int) []string {
 	return []string{fmt.Sprintf("balance:{%d}", writer), fmt.Sprintf("log:{%d}", writer)}
 }
 
+// seal counts, and gives what it counts in another name every few times.
+var seal = &cache.Script{Name: "seal", Go: func(tx cache.Tx, keys, _ []string) cache.Value {
+	n := tx.HIncrBy(keys[0], "n", 1)
+	tx.HIncrBy(keys[1], "count", 1)
+	tx.HSet(keys[1], "n", strconv.FormatInt(n, 10))
+	if n%sealedTogether == 0 {
+		tx.Rename(keys[1], keys[2])
+	}
+	return cache.Value{}
+}}
+
+const sealedTogether = 3
+
+func sealKillKeys(writer int) []string {
+	return []string{fmt.Sprintf("all:{%d}", writer), fmt.Sprintf("open:{%d}", writer), fmt.Sprintf("sealed:{%d}", writer)}
+}
+
 // lazyKillKeys are written with EverySecond before each durable write, and the
 // third without any durability.
 func lazyKillKeys(writer int) []string {
@@ -75,6 +92,9 @@ func writeUntilKilled(dir string) {
 				if err == nil && lazyNext == next {
 					_, err = e.Run(ctx, transfer, lazy[:2], arg)
 					lazyNext++
+				}
+				if err == nil {
+					_, err = e.Run(ctx, seal, sealKillKeys(w), nil)
 				}
 				if err == nil {
 					_, err = e.Durable(cache.Always).Run(ctx, transfer, keys, arg)
@@ -133,10 +153,34 @@ func checkKilled(t *testing.T, e *Engine, w, acked int) int {
 	n := transfers(t, e, lazy[:2])
 	require.GreaterOrEqual(t, n, last)
 	require.LessOrEqual(t, n, last+1)
+	checkSealed(t, e, w, last)
 	fleeting, err := e.HIncrBy(ctx, lazy[2], "n", 0)
 	require.NoError(t, err)
 	require.LessOrEqual(t, fleeting, int64(last+1))
 	return last
+}
+
+// checkSealed requires that what a writer has counted is under the name that it
+// had last.
+func checkSealed(t *testing.T, e *Engine, w, atLeast int) {
+	t.Helper()
+	var counted [3]map[string]string
+	for i, key := range sealKillKeys(w) {
+		var err error
+		counted[i], err = e.HGetAll(ctx, key)
+		require.NoError(t, err)
+	}
+	n, _ := strconv.Atoi(counted[0]["n"])
+	require.GreaterOrEqual(t, n, atLeast)
+	bucket := func(last, count int) map[string]string {
+		if count == 0 {
+			return map[string]string{}
+		}
+		return map[string]string{"n": strconv.Itoa(last), "count": strconv.Itoa(count)}
+	}
+	open := n % sealedTogether
+	require.Equal(t, bucket(n, open), counted[1])
+	require.Equal(t, bucket(n-open, min(n-open, sealedTogether)), counted[2])
 }
 
 // transfers returns how many there are, whole and in order.

@@ -71,13 +71,11 @@ func namedKeys(record string, keys map[string]struct{}) error {
 	s.init(nil)
 	u := s.begin(false, cache.Ephemeral, math.MinInt64)
 	u.replaying = true
-	d := decoder{s: record}
+	d := decoder{s: record, all: keys}
 	for len(d.s) > 0 {
-		key, err := u.replayOne(&d)
-		if err != nil || d.failed {
+		if _, err := u.replayOne(&d); err != nil || d.failed {
 			return errEffect
 		}
-		keys[key] = struct{}{}
 	}
 	return nil
 }

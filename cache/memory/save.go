@@ -34,6 +34,8 @@ const (
 //   - A cell that a record names is in the end what the last such record says,
 //     whatever was collected. That a key is gone, which is always recorded, names
 //     all its cells.
+//   - The record of a rename would depend on what was there before. None is made
+//     meanwhile: see unit.rename.
 //
 // For that to hold, replay must take each effect as it stands. A key that
 // meanwhile was collected with another type makes way to what an earlier record

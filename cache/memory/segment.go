@@ -69,8 +69,12 @@ func fileNumber(name, prefix, suffix string) (uint64, bool) {
 	return n, err == nil
 }
 
-// segmentMagic names the format and its version.
-const segmentMagic = "HLJRNL02"
+// segmentMagic names the format and its version. The version before, which has no
+// renames, is read as well.
+const (
+	segmentMagic       = "HLJRNL03"
+	segmentMagicBefore = "HLJRNL02"
+)
 
 // segmentHeader is magic, u64 number, u64 sequence of the first record, u32
 // crc32c of these.
@@ -113,7 +117,7 @@ func encodeSegmentHeader(number, firstSeq uint64) []byte {
 }
 
 func decodeSegmentHeader(b []byte) (number, firstSeq uint64, err error) {
-	if err := checkMagic(b, segmentMagic); err != nil {
+	if err := checkMagic(b, segmentMagic, segmentMagicBefore); err != nil {
 		return 0, 0, err
 	}
 	if crc32.Checksum(b[:24], castagnoli) != binary.LittleEndian.Uint32(b[24:]) {

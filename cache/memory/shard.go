@@ -24,6 +24,8 @@ type shard struct {
 	lastSeq   uint64 // of the last record about this shard
 	unit      unit   // reused by every writer, since there is one at a time
 
+	wholeRenames bool // a snapshot is being taken: see rename
+
 	limiter    *limiter     // of the database; nil: there is no limit
 	counted    int64        // what limiter.used holds for the shard
 	evictables atomic.Int64 // len(evictable)

@@ -34,6 +34,7 @@ func TestWritesBetweenPages(t *testing.T) {
 		if rapid.Bool().Draw(rt, "recovering") {
 			e.journal.fail(errDisk)
 		}
+		e.renameWhole(true) // as compact does
 		c, err := e.journal.rotate()
 		require.NoError(rt, err)
 		f, err := os.Create(snapshotPath(dir, c.number))
@@ -53,6 +54,7 @@ func TestWritesBetweenPages(t *testing.T) {
 		snapshot.everyCut = true
 		require.NoError(rt, e.journal.resume(c, e.journal.writeSnapshot(snapshot, c)))
 		require.NoError(rt, f.Close())
+		e.renameWhole(false)
 		for range rapid.IntRange(0, 3).Draw(rt, "after") {
 			w.write()
 		}
@@ -90,7 +92,7 @@ func (w pageWriter) write() {
 	var err error
 	switch rapid.SampledFrom([]string{
 		"hset", "hset", "hdel", "zadd", "zadd", "zrem", "xadd", "xadd", "xtrim", "set", "del", "expire", "time",
-		"rpush", "rpush", "lpush", "pop", "ltrim", "sadd", "sadd", "srem", "pfadd", "pfmerge",
+		"rpush", "rpush", "lpush", "pop", "ltrim", "sadd", "sadd", "srem", "pfadd", "pfmerge", "rename", "rename",
 	}).Draw(rt, "op") {
 	case "hset":
 		_, err = e.HSet(ctx, k, fields...)
@@ -121,6 +123,9 @@ func (w pageWriter) write() {
 		_, err = e.SRem(ctx, k, names...)
 	case "pfadd":
 		_, err = e.PFAdd(ctx, k, names[:1]...)
+	case "rename":
+		twin := map[string]string{"a": "c{a}", "c{a}": "a", "b": "d{b}", "d{b}": "b"}
+		_, err = e.Run(ctx, renameScript, []string{k, twin[k]}, nil)
 	case "pfmerge":
 		err = e.PFMerge(ctx, k, "a")
 	case "set":

@@ -1,0 +1,427 @@
+package memory
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"hyperlocal/cache"
+)
+
+// renameScript answers whether there was something to rename.
+var renameScript = &cache.Script{Name: "rename", Go: func(tx cache.Tx, keys, _ []string) cache.Value {
+	if tx.Rename(keys[0], keys[1]) {
+		return cache.Int(1)
+	}
+	return cache.Int(0)
+}}
+
+func renamed(t testing.TB, e cache.Engine, from, to string) bool {
+	t.Helper()
+	v, err := e.Run(ctx, renameScript, []string{from, to}, nil)
+	require.NoError(t, err)
+	return v.Int == 1
+}
+
+// requireSurvives requires that a crash now leaves what the engine holds.
+func requireSurvives(t testing.TB, e *Engine, opt Options) map[string]string {
+	t.Helper()
+	e.journal.flush(true)
+	opt.Dir = crash(t, e)
+	again := open(t, opt)
+	want := state(t, e)
+	require.Equal(t, want, state(t, again))
+	require.NoError(t, again.Close())
+	return want
+}
+
+// manyFields are a hash's, of some 300 KB.
+func manyFields(n int) []cache.Field {
+	fields := make([]cache.Field, n)
+	for i := range fields {
+		fields[i] = cache.Field{Name: fmt.Sprint("driver:", i), Value: "what is known of it"}
+	}
+	return fields
+}
+
+func TestRenameReplays(t *testing.T) {
+	clock := newTestClock()
+	opt := Options{Dir: t.TempDir(), Now: clock.now}
+	e := open(t, opt)
+	kinds := []string{"string", "number", "hash", "zset", "set", "list", "stream", "hll"}
+	put := func(kind, key string) {
+		var err error
+		switch kind {
+		case "string":
+			_, err = e.Set(ctx, key, "v", cache.SetOptions{})
+		case "number":
+			_, err = e.IncrBy(ctx, key, 5)
+		case "hash":
+			_, err = e.HSet(ctx, key, cache.Field{Name: "f", Value: "v"})
+		case "zset":
+			_, err = e.ZAdd(ctx, key, cache.Member{Name: "m", Score: 1.5})
+		case "set":
+			_, err = e.SAdd(ctx, key, "m")
+		case "list":
+			_, err = e.LPush(ctx, key, "a", "b", "c")
+		case "stream":
+			_, err = e.XAdd(ctx, key, "*", cache.Trim{}, cache.Field{Name: "f", Value: "v"})
+		case "hll":
+			_, err = e.PFAdd(ctx, key, "m")
+		}
+		require.NoError(t, err)
+	}
+	for i, kind := range kinds {
+		key := func(name string) string { return fmt.Sprintf("%s:{%s}", name, kind) }
+		put(kind, key("from"))
+		_, err := e.Expire(ctx, key("from"), time.Hour, 0)
+		require.NoError(t, err)
+		put(kinds[(i+1)%len(kinds)], key("to"))
+		require.True(t, renamed(t, e, key("from"), key("to")))
+		put(kind, key("to")) // goes on with what was moved
+		put(kind, key("from"))
+		require.False(t, renamed(t, e, key("missing"), key("from")))
+		require.True(t, renamed(t, e, key("from"), key("from")))
+		require.True(t, renamed(t, e, key("from"), key("second")))
+		require.True(t, renamed(t, e, key("second"), key("third")))
+		put(kinds[(i+3)%len(kinds)], key("second"))
+	}
+	require.Len(t, requireSurvives(t, e, opt), 3*len(kinds))
+
+	// Neither of two keys that have expired is there, collected or not.
+	for _, key := range []string{"from:{x}", "to:{x}"} {
+		put("hash", key)
+		_, err := e.Expire(ctx, key, time.Second, 0)
+		require.NoError(t, err)
+	}
+	clock.advance(2 * time.Second)
+	require.False(t, renamed(t, e, "from:{x}", "third:{x}"))
+	put("zset", "from:{x}")
+	require.True(t, renamed(t, e, "from:{x}", "to:{x}"))
+	require.Len(t, requireSurvives(t, e, opt), 3*len(kinds)+1)
+}
+
+// An ephemeral rename is the removal of both keys. A journaled one moves what the
+// journal has, and takes away what was there before even if that is nothing.
+func TestRenameAndEphemeralWrites(t *testing.T) {
+	opt := Options{Dir: t.TempDir()}
+	e := open(t, opt)
+	fleeting := e.Durable(cache.Ephemeral)
+	hset := func(e cache.Engine, key, field string) {
+		_, err := e.HSet(ctx, key, cache.Field{Name: field})
+		require.NoError(t, err)
+	}
+	for _, tag := range []string{"{fleeting}", "{mixed}", "{nothing}"} {
+		hset(e, "to"+tag, "old")
+	}
+	hset(e, "from{fleeting}", "f")
+	require.True(t, renamed(t, fleeting, "from{fleeting}", "to{fleeting}"))
+	hset(e, "from{mixed}", "firm")
+	hset(fleeting, "from{mixed}", "fleeting")
+	require.True(t, renamed(t, e, "from{mixed}", "to{mixed}"))
+	hset(fleeting, "from{nothing}", "fleeting")
+	require.True(t, renamed(t, e, "from{nothing}", "to{nothing}"))
+	e.journal.flush(true)
+	opt.Dir = crash(t, e)
+	require.Equal(t, map[string]string{"to{mixed}": `hash "firm"=""  expires 0`}, state(t, open(t, opt)))
+	for _, tag := range []string{"{fleeting}", "{mixed}", "{nothing}"} {
+		hset(e, "to"+tag, "new")
+	}
+	e.journal.flush(true)
+	opt.Dir = crash(t, e)
+	require.Equal(t, map[string]string{
+		"to{fleeting}": `hash "new"=""  expires 0`,
+		"to{mixed}":    `hash "firm"="" "new"=""  expires 0`,
+		"to{nothing}":  `hash "new"=""  expires 0`,
+	}, state(t, open(t, opt)))
+}
+
+// However large a value is, its rename is a small record, unless a snapshot is being
+// taken.
+func TestRenameIsSmall(t *testing.T) {
+	opt := Options{Dir: t.TempDir()}
+	e := open(t, opt)
+	_, err := e.HSet(ctx, "open{z}", manyFields(10_000)...)
+	require.NoError(t, err)
+	journaled := func(from, to string) int64 {
+		e.journal.flush(true)
+		before := e.journal.logBytes
+		require.True(t, renamed(t, e, from, to))
+		e.journal.flush(true)
+		return e.journal.logBytes - before
+	}
+	require.Less(t, journaled("open{z}", "sealed{z}"), int64(100))
+	e.renameWhole(true)
+	require.Greater(t, journaled("sealed{z}", "open{z}"), int64(100_000))
+	e.renameWhole(false)
+	require.NoError(t, e.journal.compact())
+	require.Less(t, journaled("open{z}", "sealed{z}"), int64(100))
+	e.journal.fail(errDisk)
+	require.NoError(t, e.journal.compact())
+	require.Less(t, journaled("sealed{z}", "open{z}"), int64(100))
+	requireSurvives(t, e, opt)
+}
+
+// Values of several pages are renamed and written to while snapshots are taken.
+func TestRenamesDuringCompactions(t *testing.T) {
+	opt := Options{Dir: t.TempDir()}
+	e := open(t, opt)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for w := range 2 {
+		key := func(i int) string { return fmt.Sprintf("%d:{%d}", i%4, w) }
+		for i := range 3 {
+			_, err := e.HSet(ctx, key(i), manyFields(3000)...)
+			require.NoError(t, err)
+		}
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				_, _ = e.HSet(ctx, key(i), cache.Field{Name: fmt.Sprint("driver:", i*7%3000), Value: strconv.Itoa(i)})
+				_, _ = e.HDel(ctx, key(i+1), fmt.Sprint("driver:", i*11%3000))
+				_, _ = e.Run(ctx, renameScript, []string{key(i * 5), key(i*3 + 1)}, nil)
+				if i%50 == 0 {
+					_, _ = e.HSet(ctx, key(i/50), manyFields(1000)...)
+				}
+			}
+		})
+	}
+	for i := range 10 {
+		if i == 5 {
+			e.journal.fail(errDisk)
+		}
+		require.NoError(t, e.journal.compact())
+	}
+	close(stop)
+	wg.Wait()
+	requireSurvives(t, e, opt)
+}
+
+// stepDisk calls before whenever it is asked for something, one at a time.
+type stepDisk struct {
+	osDisk
+	mu     sync.Mutex
+	before func() error
+}
+
+func (d *stepDisk) set(before func() error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.before = before
+}
+
+func (d *stepDisk) step(do func() error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err := d.before(); err != nil {
+		return err
+	}
+	return do()
+}
+
+func (d *stepDisk) create(path string) (f diskFile, err error) {
+	err = d.step(func() error { f, err = d.osDisk.create(path); return err })
+	return &stepFile{f, d}, err
+}
+
+func (d *stepDisk) rename(from, to string) error {
+	return d.step(func() error { return d.osDisk.rename(from, to) })
+}
+
+func (d *stepDisk) remove(path string) error {
+	return d.step(func() error { return d.osDisk.remove(path) })
+}
+
+func (d *stepDisk) syncDir(string) error { return d.step(func() error { return nil }) }
+
+type stepFile struct {
+	diskFile
+	disk *stepDisk
+}
+
+func (f *stepFile) Write(b []byte) (n int, err error) {
+	err = f.disk.step(func() error { n, err = f.diskFile.Write(b); return err })
+	return n, err
+}
+
+func (f *stepFile) Sync() error { return f.disk.step(func() error { return nil }) }
+
+// renameLife writes and renames, and notes what there is after each record.
+type renameLife struct {
+	t      *testing.T
+	e      *Engine
+	n      int // of writes
+	states map[uint64]map[string]string
+}
+
+func (l *renameLife) write() {
+	e, n := l.e, l.n
+	l.n++
+	key := func(i int) string { return fmt.Sprintf("%d{t}", i%4) }
+	one := cache.Field{Name: strconv.Itoa(n % 3), Value: strconv.Itoa(n)}
+	var err error
+	switch k := key(n / 10); n % 10 {
+	case 0:
+		_, err = e.HSet(ctx, k, one)
+	case 1, 4, 6, 8, 9:
+		_, err = e.Run(ctx, renameScript, []string{key(n * 7 / 3), key(n * 5 / 2)}, nil)
+	case 2:
+		_, err = e.RPush(ctx, k, one.Value, one.Name)
+	case 3:
+		_, err = e.LPop(ctx, key(n/20), 1)
+	case 5:
+		_, err = e.Expire(ctx, k, time.Hour, 0)
+	case 7:
+		_, err = e.XAdd(ctx, k, "*", cache.Trim{MaxLen: 3}, one)
+	}
+	require.True(l.t, err == nil || errors.Is(err, cache.ErrWrongType), "%v", err)
+	l.e.journal.mu.Lock()
+	defer l.e.journal.mu.Unlock()
+	l.states[l.e.journal.seq] = state(l.t, l.e)
+}
+
+// check opens a directory as a crash has left it: it must hold what there was after
+// its last record. It returns nothing of one whose only snapshot is damaged.
+func (l *renameLife) check(dir string) bool {
+	e, err := openQuietly(dir)
+	if corrupt := (*CorruptError)(nil); errors.As(err, &corrupt) {
+		return false
+	}
+	require.NoError(l.t, err)
+	require.Equal(l.t, l.states[e.journal.seq], state(l.t, e), "after record %d", e.journal.seq)
+	require.NoError(l.t, e.Close())
+	return true
+}
+
+// A crash at any step of a compaction, with renames before, meanwhile and
+// afterwards, whether the compaction succeeds or fails and whether the journal was
+// in order, leaves a state that was: also by way of an older snapshot, or of none.
+func TestRenamesAndCrashesDuringCompaction(t *testing.T) {
+	older := 0
+	for _, failed := range []bool{false, true} {
+		for refused := range 14 {
+			t.Run(fmt.Sprintf("failed %t, step %d refused", failed, refused), func(t *testing.T) {
+				older += renamesAndCrashes(t, failed, refused)
+			})
+		}
+	}
+	require.Positive(t, older)
+}
+
+// renamesAndCrashes has three compactions, and one step of the second refused. It
+// returns how often an older snapshot, or none, has served.
+func renamesAndCrashes(t *testing.T, failed bool, refused int) (older int) {
+	d := &stepDisk{before: func() error { return nil }}
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir, disk: d})
+	l := &renameLife{t: t, e: e, states: map[uint64]map[string]string{0: {}}}
+	var copies []string
+	writes := func(n int) {
+		for range n {
+			l.write()
+		}
+	}
+	compact := func(refused int) error {
+		steps := 0
+		d.set(func() error {
+			copies = append(copies, copyDir(t, dir))
+			writes(7)
+			if steps++; steps == refused {
+				return errDisk
+			}
+			return nil
+		})
+		defer d.set(func() error { return nil })
+		return e.journal.compact()
+	}
+	for round := range 3 {
+		writes(30)
+		e.journal.flush(true)
+		if round != 1 {
+			require.NoError(t, compact(0))
+		} else {
+			if failed {
+				e.journal.fail(errDisk)
+			}
+			_ = compact(refused)
+			writes(20)
+			e.journal.flush(true)
+			copies = append(copies, copyDir(t, dir))
+		}
+	}
+	writes(20)
+	e.journal.flush(true)
+	copies = append(copies, copyDir(t, dir))
+	for _, dir := range copies {
+		files, err := listDir(dir)
+		require.NoError(t, err)
+		if n := len(files.snapshots); n > 0 {
+			damaged := copyDir(t, dir)
+			damageOne(t, snapshotPath(damaged, files.snapshots[n-1]), snapshotHeader+20)
+			if l.check(damaged) {
+				older++
+			}
+		}
+		require.True(t, l.check(dir))
+	}
+	return older
+}
+
+// A segment of the version before is read; the next one is of this version.
+func TestSegmentOfTheVersionBefore(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir})
+	fill(t, e, 20)
+	require.NoError(t, e.Close())
+	want := state(t, e)
+	path := segmentPath(dir, 1)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	copy(b, segmentMagicBefore)
+	binary.LittleEndian.PutUint32(b[24:], crc32.Checksum(b[:24], castagnoli))
+	require.NoError(t, os.WriteFile(path, b, 0o600))
+
+	e = open(t, Options{Dir: dir})
+	require.Equal(t, want, state(t, e))
+	require.True(t, renamed(t, e, "hash:1", "{hash:1}moved"))
+	require.NoError(t, e.Close())
+	report, err := Check(dir)
+	require.NoError(t, err)
+	require.Empty(t, report.Damage)
+	b, err = os.ReadFile(segmentPath(dir, 2))
+	require.NoError(t, err)
+	require.Equal(t, segmentMagic, string(b[:8]))
+	err = checkMagic(b, segmentMagicBefore)
+	require.ErrorIs(t, err, ErrVersion, "who reads the version before alone says so")
+	require.NotErrorIs(t, err, errHeader)
+}
+
+// A repair counts both keys of a rename that it cannot keep.
+func TestRepairCountsBothKeysOfARename(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{Dir: dir})
+	setAlways(t, e, "one")
+	info, err := os.Stat(segmentPath(dir, 1))
+	require.NoError(t, err)
+	setAlways(t, e, "from{t}", "two")
+	require.True(t, renamed(t, always(e), "from{t}", "to{t}"))
+	setAlways(t, e, "two")
+	require.NoError(t, e.Close())
+	damageOne(t, segmentPath(dir, 1), int(info.Size())+markSize+20)
+	report, got := repaired(t, dir)
+	require.Len(t, got, 1)
+	require.Equal(t, 3, report.Lost)
+	require.Equal(t, 3, report.LostKeys)
+}
