@@ -31,8 +31,13 @@ func (u *unit) rename(from, to string) bool {
 	v, deadline := it.value, it.expireAt
 	u.remove(it)
 	moved := u.insert(to, v)
+	if n, ok := v.(*number); ok { // it is part of its item
+		moved.number = *n
+		moved.value = &moved.number
+	}
 	u.schedule(moved, deadline)
 	u.settle(moved)
+	u.wakeReaders(to)
 	return true
 }
 
