@@ -49,13 +49,8 @@ func (fl *Flusher) writeSealed(ctx context.Context, k *zoneKeys, buckets []seale
 		if b.late && fl.spill != nil && fl.spill.Bytes() > 0 {
 			continue
 		}
-		err := fl.pieces(ctx, k.sealedKey(b.member), func(piece []cache.Field) error {
-			for _, f := range piece {
-				if err := w.add(ctx, parcel{k.id, b, f.Name, f.Value}); err != nil {
-					return err
-				}
-			}
-			return nil
+		err := w.pieces(ctx, k.sealedKey(b.member), func(f cache.Field) error {
+			return w.add(ctx, parcel{k.id, b, f.Name, f.Value})
 		})
 		if err != nil {
 			return err
@@ -72,6 +67,7 @@ type zoneWriter struct {
 	room int
 	pace bool
 
+	piece   []cache.Field // what was read of a bucket
 	parcels []parcel
 	whole   []string // members of sealeds of which all parcels were added
 }
@@ -82,7 +78,8 @@ func (fl *Flusher) newZoneWriter() any { return &zoneWriter{fl: fl} }
 
 func (w *zoneWriter) release() {
 	clear(w.parcels)
-	*w = zoneWriter{fl: w.fl, parcels: w.parcels[:0]}
+	clear(w.piece)
+	*w = zoneWriter{fl: w.fl, parcels: w.parcels[:0], piece: w.piece[:0]}
 	w.fl.writers.Put(w)
 }
 
@@ -115,35 +112,45 @@ func (w *zoneWriter) flush(ctx context.Context) error {
 
 // pieces reads a bucket in pieces of a bounded size, each in order of driver: as
 // databases keep them, neighbours lie on one page.
-func (fl *Flusher) pieces(ctx context.Context, key string, do func([]cache.Field) error) error {
-	var piece []cache.Field
+func (w *zoneWriter) pieces(ctx context.Context, key string, do func(cache.Field) error) error {
 	var bytes int64
-	var work giveway.Work
 	flush := func() error {
-		slices.SortFunc(piece, func(a, b cache.Field) int {
-			work.Step(comparisonsPerStep)
-			return strings.Compare(a.Name, b.Name)
-		})
-		err := do(piece)
-		piece, bytes = nil, 0
-		return err
+		sortByName(w.piece)
+		for _, f := range w.piece {
+			if err := do(f); err != nil {
+				return err
+			}
+		}
+		clear(w.piece)
+		w.piece, bytes = w.piece[:0], 0
+		return nil
 	}
-	err := fl.pages(ctx, key, func(page []cache.Field) error {
-		piece, bytes = append(piece, page...), bytes+sizeOf(page)
+	err := w.fl.pages(ctx, key, func(page []cache.Field) error {
+		w.piece, bytes = append(w.piece, page...), bytes+sizeOf(page)
 		if bytes < pieceBytes {
 			return nil
 		}
 		return flush()
 	})
-	if err != nil || len(piece) == 0 {
+	if err != nil {
 		return err
 	}
 	return flush()
 }
 
+func sortByName(piece []cache.Field) {
+	turn := giveway.Begin()
+	defer turn.End()
+	slices.SortFunc(piece, func(a, b cache.Field) int {
+		turn.Step(comparisonsPerStep)
+		return strings.Compare(a.Name, b.Name)
+	})
+}
+
 // pages reads a bucket page by page, in no order.
 func (fl *Flusher) pages(ctx context.Context, key string, do func([]cache.Field) error) error {
 	for cursor := ""; ; {
+		giveway.Pause()
 		page, next, err := fl.fleet.engine.HScan(ctx, key, cursor, "", scanPage)
 		if err != nil {
 			return err
@@ -151,7 +158,6 @@ func (fl *Flusher) pages(ctx context.Context, key string, do func([]cache.Field)
 		if err := do(page); err != nil {
 			return err
 		}
-		giveway.Pause()
 		if cursor = next; cursor == "" {
 			return nil
 		}
@@ -193,20 +199,25 @@ func (fl *Flusher) writeParcels(ctx context.Context, parcels []parcel) error {
 		return err
 	}
 	buf := fl.rows.Get().(*[]persist.TrackRow)
-	rows := (*buf)[:0]
+	rows := appendRows((*buf)[:0], parcels)
 	defer func() {
 		clear(rows)
 		*buf = rows
 		fl.rows.Put(buf)
 	}()
-	var work giveway.Work
+	return fl.write(ctx, rows)
+}
+
+func appendRows(rows []persist.TrackRow, parcels []parcel) []persist.TrackRow {
+	turn := giveway.Begin()
+	defer turn.End()
 	for _, p := range parcels {
-		work.Step(rowsPerStep)
+		turn.Step(rowsPerStep)
 		if row, ok := summarize(p.zone, p.driver, p.bucket.start, p.bucket.part, p.packed); ok {
 			rows = append(rows, row)
 		}
 	}
-	return fl.write(ctx, rows)
+	return rows
 }
 
 // write writes rows to the store. What the store refuses for ever is set aside.

@@ -10,7 +10,8 @@ import (
 // summarize makes the row of one driver's packed fixes of one sealed bucket.
 // ok is false if there is not one whole record.
 func summarize(zone, driver string, start, part int64, packed string) (row persist.TrackRow, ok bool) {
-	list, accuracy := unpackBucket(start, packed)
+	var room [16]TrackFix // for a ping every two seconds, without an allocation
+	list, accuracy := unpackBucket(room[:0], start, packed)
 	if len(list) == 0 {
 		return persist.TrackRow{}, false
 	}
@@ -34,11 +35,11 @@ func summarize(zone, driver string, start, part int64, packed string) (row persi
 }
 
 // unpackBucket returns the fixes of a bucket's value in order of time, each time
-// once, and their mean accuracy in metres, 0 if none had one.
-func unpackBucket(start int64, packed string) (list []TrackFix, accuracyM float64) {
+// once, and their mean accuracy in metres, 0 if none had one. It takes an empty list.
+func unpackBucket(list []TrackFix, start int64, packed string) (_ []TrackFix, accuracyM float64) {
 	var sum float64
 	var measured int
-	list = make([]TrackFix, 0, len(packed)/bucketFixSize)
+	list = slices.Grow(list, len(packed)/bucketFixSize)
 	for ; len(packed) >= bucketFixSize; packed = packed[bucketFixSize:] {
 		f := decodeBody(start, packed)
 		list = append(list, TrackFix{TS: f.TS, Lat: f.Lat, Lon: f.Lon, SpeedMPS: f.SpeedMPS, Mock: f.Mock, accuracyM: f.AccuracyM})

@@ -50,6 +50,9 @@ func (r reader) hscan(key, cursor, match string, count int) (page hashPage, err 
 	if h == nil || err != nil {
 		return page, err
 	}
+	if match == "" {
+		page.fields = make([]cache.Field, 0, min(count, h.Len()))
+	}
 	next, more := h.Page(from, count, func(name, value []byte) {
 		if match == "" || glob.Match(match, string(name)) {
 			page.fields = append(page.fields, cache.Field{Name: string(name), Value: string(value)})

@@ -1,27 +1,52 @@
 // Package giveway has long computations give way to requests.
 //
-// Go's scheduler asks the network for what has arrived only when it finds nothing else
-// to run, or else after 10 ms. A goroutine that yields (runtime.Gosched) is found
-// again at once: on two processors a computation that yields and a garbage collection
-// make requests wait for those 10 ms. One that sleeps is not found, however short that is.
+// Go's scheduler asks the network for what has arrived, and its queue of all
+// processors for what waits there, only when a processor has nothing of its own to
+// run, or else after some 10 ms. A goroutine that yields (runtime.Gosched) is found
+// again at once, and of two that sleep in turns one is always ready: on two processors
+// they and a garbage collection make requests wait for those 10 ms. So one computation
+// is under way at a time, and while it sleeps there is none.
 package giveway
 
-import "time"
+import (
+	"sync"
+	"time"
+)
 
 // pause is as short as timers go; the system makes some 70 µs of it.
 const pause = 20 * time.Microsecond
 
-// Pause lets others run. Who computes for long calls it after each half of a
-// millisecond: that is what a request may wait for then.
-func Pause() { time.Sleep(pause) }
+// lane is held by the computation that is under way.
+var lane sync.Mutex
 
-// Work pauses after so many steps. The zero value is ready; it is for one goroutine.
-type Work struct{ done int }
+// Turn is a computation's right to be under way. It is for one goroutine, which must
+// not wait for another meanwhile, nor begin a second one.
+type Turn struct{ done int }
 
-// Step notes one step of work, of which every are to be done between two pauses.
-func (w *Work) Step(every int) {
-	if w.done++; w.done >= every {
-		w.done = 0
-		Pause()
+// Begin waits until no other computation is under way.
+func Begin() *Turn {
+	lane.Lock()
+	return new(Turn)
+}
+
+// Step notes one step of work. After so many, which should take less than half of a
+// millisecond, because that is what a request may wait for, requests have their turn,
+// and then the next computation.
+func (t *Turn) Step(every int) {
+	if t.done++; t.done < every {
+		return
 	}
+	t.done = 0
+	time.Sleep(pause)
+	lane.Unlock()
+	lane.Lock()
+}
+
+// Pause lets requests have their turn before a step that may wait for somebody else.
+func Pause() { Begin().End() }
+
+// End lets the next computation begin, after requests.
+func (t *Turn) End() {
+	time.Sleep(pause)
+	lane.Unlock()
 }

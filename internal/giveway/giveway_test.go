@@ -1,6 +1,7 @@
 package giveway
 
 import (
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -8,13 +9,32 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWork(t *testing.T) {
+func TestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		var w Work
+		turn := Begin()
 		for range 14 {
-			w.Step(5)
+			turn.Step(5)
 		}
 		require.Equal(t, 2*pause, time.Since(began))
+		turn.End()
+		require.Equal(t, 3*pause, time.Since(began))
 	})
+}
+
+func TestOneIsUnderWay(t *testing.T) {
+	var all sync.WaitGroup
+	under := 0 // guarded by the lane, as the race detector sees
+	for range 4 {
+		all.Go(func() {
+			turn := Begin()
+			defer turn.End()
+			for range 100 {
+				under++
+				turn.Step(3)
+			}
+		})
+	}
+	all.Wait()
+	require.Equal(t, 400, under)
 }

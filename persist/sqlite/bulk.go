@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"strings"
 
 	"hyperlocal/internal/giveway"
@@ -18,38 +19,60 @@ const rowsPerStatement = 64
 // It hands them to the driver itself: database/sql makes a list of a kilobyte for each
 // row, which was a sixth of what a server under load has collected as garbage.
 func bulk[T any](ctx context.Context, tx *txn, insert string, rows []T, bind func(args []any, row T) []any) error {
-	return tx.conn.Raw(func(c any) error {
-		b := bulkWriter{conn: c.(driver.ConnPrepareContext)}
-		defer func() { _ = b.close() }() // after an error, which tells
+	return tx.conn.Raw(func(conn any) error {
+		b := tx.bulk
+		if err := b.use(conn); err != nil {
+			return err
+		}
+		var turn *giveway.Turn // many rows can wait; who asks for something should not
+		if len(rows) >= rowsPerStatement {
+			turn = giveway.Begin()
+			defer turn.End()
+		}
 		for _, n := range []int{rowsPerStatement, 1} {
-			statement, args := repeatRow(insert, n), []any(nil)
 			for ; len(rows) >= n; rows = rows[n:] {
-				args = args[:0]
+				b.args = b.args[:0]
 				for _, row := range rows[:n] {
-					args = bind(args, row)
+					b.args = bind(b.args, row)
 				}
-				if err := b.exec(ctx, statement, args); err != nil {
+				if err := b.exec(ctx, insert, n); err != nil {
 					return err
 				}
-				b.work.Step(rowsPerStatement / n) // a flush can wait; who asks for something should not
-			}
-			if err := b.close(); err != nil {
-				return err
+				if turn != nil {
+					turn.Step(rowsPerStatement / n)
+				}
 			}
 		}
 		return nil
 	})
 }
 
-// bulkWriter executes a statement often.
+// bulkWriter has what bulk needs for the next time, too. It belongs to who has its
+// connection.
 type bulkWriter struct {
-	conn driver.ConnPrepareContext
-	stmt driver.Stmt // nil before the first time
-	args []driver.NamedValue
-	work giveway.Work
+	conn  driver.ConnPrepareContext
+	stmts map[bulkStatement]driver.Stmt
+	args  []any
+	named []driver.NamedValue
 }
 
-func (b *bulkWriter) exec(ctx context.Context, statement string, args []any) (err error) {
+// bulkStatement is an INSERT of one row, made one of n.
+type bulkStatement struct {
+	insert string
+	n      int
+}
+
+// use prepares for a connection. Statements of another one are of no use.
+func (b *bulkWriter) use(conn any) error {
+	if b.conn == conn {
+		return nil
+	}
+	err := b.close()
+	b.conn = conn.(driver.ConnPrepareContext)
+	return err
+}
+
+func (b *bulkWriter) exec(ctx context.Context, insert string, n int) error {
 	// A transaction whose context is done is rolled back, once we are not in its way;
 	// what is written afterwards would be in none.
 	if err := ctx.Err(); err != nil {
@@ -58,31 +81,44 @@ func (b *bulkWriter) exec(ctx context.Context, statement string, args []any) (er
 	// A context that can be cancelled costs a goroutine a statement; asking it now and
 	// then is enough.
 	ctx = context.WithoutCancel(ctx)
-	if b.stmt == nil {
-		if b.stmt, err = b.conn.PrepareContext(ctx, statement); err != nil {
-			return err
-		}
+	stmt, err := b.prepare(ctx, bulkStatement{insert, n})
+	if err != nil {
+		return err
 	}
-	b.args = b.args[:0]
-	for i, arg := range args {
+	b.named = b.named[:0]
+	for i, arg := range b.args {
 		v, err := driver.DefaultParameterConverter.ConvertValue(arg)
 		if err != nil {
 			return err
 		}
-		b.args = append(b.args, driver.NamedValue{Ordinal: i + 1, Value: v})
+		b.named = append(b.named, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
-	_, err = b.stmt.(driver.StmtExecContext).ExecContext(ctx, b.args)
+	_, err = stmt.(driver.StmtExecContext).ExecContext(ctx, b.named)
 	return err
 }
 
-// close makes the writer ready for another statement.
-func (b *bulkWriter) close() error {
-	stmt := b.stmt
-	b.stmt = nil
-	if stmt == nil {
-		return nil
+func (b *bulkWriter) prepare(ctx context.Context, s bulkStatement) (driver.Stmt, error) {
+	if stmt := b.stmts[s]; stmt != nil {
+		return stmt, nil
 	}
-	return stmt.Close()
+	stmt, err := b.conn.PrepareContext(ctx, repeatRow(s.insert, s.n))
+	if err != nil {
+		return nil, err
+	}
+	if b.stmts == nil {
+		b.stmts = map[bulkStatement]driver.Stmt{}
+	}
+	b.stmts[s] = stmt
+	return stmt, nil
+}
+
+// close ends the statements, before their connection does.
+func (b *bulkWriter) close() (err error) {
+	for _, stmt := range b.stmts {
+		err = errors.Join(err, stmt.Close())
+	}
+	*b = bulkWriter{}
+	return err
 }
 
 // repeatRow makes an INSERT of one row one of n.

@@ -39,9 +39,11 @@ const slotsPerStep = 8 << 10
 
 // clear empties the set, which keeps its memory: it will soon hold as much again.
 func (s *hashSet) clear() {
+	turn := giveway.Begin()
+	defer turn.End()
 	for part := range slices.Chunk(s.slots, slotsPerStep) {
 		clear(part)
-		giveway.Pause()
+		turn.Step(1)
 	}
 	s.n = 0
 }
@@ -49,13 +51,15 @@ func (s *hashSet) clear() {
 func (s *hashSet) grow() {
 	old := s.slots
 	s.slots = make([]uint64, max(2*len(old), hashSlots))
+	turn := giveway.Begin()
+	defer turn.End()
 	for part := range slices.Chunk(old, slotsPerStep) {
 		for _, o := range part {
 			if o != 0 {
 				*s.slot(o) = o
 			}
 		}
-		giveway.Pause()
+		turn.Step(1)
 	}
 }
 

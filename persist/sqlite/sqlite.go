@@ -59,7 +59,8 @@ type Store struct {
 	closed bool
 
 	noted   *notedHour
-	writer  *sql.DB // exactly one connection
+	bulk    bulkWriter // the writer's
+	writer  *sql.DB    // exactly one connection
 	readers *sql.DB
 }
 
@@ -186,12 +187,15 @@ func (s *Store) Close() error {
 	s.closed = true
 	// The last connection to close is the one that folds the log in, and the
 	// readers cannot write.
-	return errors.Join(s.readers.Close(), s.writer.Close())
+	return errors.Join(s.readers.Close(), s.bulk.close(), s.writer.Close())
 }
 
 // write runs fn in a transaction that is on disk when write returns nil.
 func (s *Store) write(ctx context.Context, op string, fn func(*txn) error) error {
-	return s.transact(ctx, op, s.writer, fn)
+	return s.transact(ctx, op, s.writer, func(tx *txn) error {
+		tx.bulk = &s.bulk
+		return fn(tx)
+	})
 }
 
 // read runs fn on one consistent state of the database.
@@ -219,6 +223,7 @@ func (s *Store) transact(ctx context.Context, op string, db *sql.DB, fn func(*tx
 type txn struct {
 	*sql.Tx
 	conn *sql.Conn
+	bulk *bulkWriter // nil in one that reads
 }
 
 // within runs fn in a transaction, of which nothing is left if fn fails.
@@ -232,7 +237,7 @@ func within(ctx context.Context, db *sql.DB, fn func(*txn) error) error {
 	if err != nil {
 		return err
 	}
-	if err := fn(&txn{tx, conn}); err != nil {
+	if err := fn(&txn{Tx: tx, conn: conn}); err != nil {
 		_ = tx.Rollback() // the first error is the one that tells
 		return err
 	}
