@@ -18,6 +18,7 @@ import (
 
 	"hyperlocal/cache"
 	"hyperlocal/cache/lease"
+	"hyperlocal/internal/giveway"
 	"hyperlocal/internal/spill"
 	"hyperlocal/persist"
 )
@@ -36,6 +37,9 @@ type FlushOptions struct {
 	// Aside takes rows that the database refuses. Without it, a zone with such
 	// a row waits until somebody has looked.
 	Aside *Aside
+	// Lane is where buckets are read and summarized, beside other computations that give
+	// way to requests. It may be nil.
+	Lane giveway.Lane
 	// Logger hears of turns that failed. Default slog.Default.
 	Logger *slog.Logger
 }
@@ -51,6 +55,7 @@ type Flusher struct {
 	grace  time.Duration
 	owner  string // of leases
 	logger *slog.Logger
+	lane   giveway.Lane
 
 	spill     *spill.Queue // or nil
 	waitBytes int64
@@ -100,8 +105,8 @@ func NewFlusher(fleet *Fleet, store persist.Tracks, opt FlushOptions) *Flusher {
 	wait.InitialInterval, wait.MaxInterval = time.Second, opt.Every
 	fl := &Flusher{
 		fleet: fleet, store: store, every: opt.Every, grace: opt.Grace,
-		logger: opt.Logger,
-		spill:  opt.Spill.Queue, waitBytes: opt.Spill.WaitBytes,
+		logger: opt.Logger, lane: opt.Lane,
+		spill: opt.Spill.Queue, waitBytes: opt.Spill.WaitBytes,
 		pace:      rate.NewLimiter(rate.Limit(opt.DrainRows), min(rowsPerWrite, opt.DrainRows)),
 		aside:     opt.Aside,
 		owner:     uuid.NewString(),

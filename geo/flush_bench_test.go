@@ -15,6 +15,7 @@ import (
 
 	"hyperlocal/cache/memory"
 	"hyperlocal/internal/bars"
+	"hyperlocal/internal/giveway"
 	"hyperlocal/internal/procstat"
 	"hyperlocal/internal/testenv"
 	"hyperlocal/persist"
@@ -36,17 +37,18 @@ const (
 // It tells how that stands beside what is promised. Run it with -benchtime 1x.
 func BenchmarkFlush(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
-		s, err := sqlite.Open(b.Context(), b.TempDir()+"/bench.db", sqlite.Options{})
+		lane := giveway.NewLane()
+		s, err := sqlite.Open(b.Context(), b.TempDir()+"/bench.db", sqlite.Options{Lane: lane})
 		require.NoError(b, err)
 		defer func() { require.NoError(b, s.Close()) }()
-		flushRounds(b, s, flushBars{warmup: 2, seconds: 0.6})
+		flushRounds(b, s, flushBars{warmup: 2, seconds: 0.6, lane: lane})
 	})
 	b.Run("cassandra", func(b *testing.B) {
 		node := testenv.OwnNode(b)
 		s, err := cassandra.Open(b.Context(), "cassandra://"+node.Address+"/bench?timeout=20s", cassandra.Options{})
 		require.NoError(b, err)
 		defer func() { require.NoError(b, s.Close()) }()
-		flushRounds(b, s, flushBars{warmup: 50, seconds: 1.5, node: node.PID()})
+		flushRounds(b, s, flushBars{warmup: 50, seconds: 1.5, lane: giveway.NewLane(), node: node.PID()})
 	})
 }
 
@@ -54,6 +56,7 @@ func BenchmarkFlush(b *testing.B) {
 type flushBars struct {
 	warmup  int // flushes that do not count
 	seconds float64
+	lane    giveway.Lane
 	node    int // process of the database, or 0
 }
 
@@ -64,7 +67,7 @@ const (
 )
 
 func flushRounds(b *testing.B, store persist.Tracks, limit flushBars) {
-	bed := newFlushBed(b, store)
+	bed := newFlushBed(b, store, limit.lane)
 	for range limit.warmup {
 		bed.drive(b, 2)
 		require.NoError(b, bed.flusher.FlushAll(b.Context(), false))
@@ -147,7 +150,7 @@ type flushBed struct {
 	ids     [benchZones][]string
 }
 
-func newFlushBed(b *testing.B, store persist.Tracks) *flushBed {
+func newFlushBed(b *testing.B, store persist.Tracks, lane giveway.Lane) *flushBed {
 	e, err := memory.Open(memory.Options{Dir: b.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, e.Close()) })
@@ -155,7 +158,7 @@ func newFlushBed(b *testing.B, store persist.Tracks) *flushBed {
 	// are written in the warm-up.
 	bed := &flushBed{clock: &clock{}, bucket: time.Now().Add(-time.Hour).Truncate(time.Hour)}
 	bed.Fleet = NewFleet(e, NoZones(), FleetOptions{Now: bed.clock.now, BucketLength: benchBucket})
-	bed.flusher = NewFlusher(bed.Fleet, store, FlushOptions{Logger: slog.New(slog.DiscardHandler)})
+	bed.flusher = NewFlusher(bed.Fleet, store, FlushOptions{Lane: lane, Logger: slog.New(slog.DiscardHandler)})
 	for zone := range bed.ids {
 		for i := range benchPerZone {
 			bed.ids[zone] = append(bed.ids[zone], fmt.Sprintf("driver-%d-%06d", zone, i))

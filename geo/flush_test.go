@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -143,8 +144,9 @@ func TestRunFlusher(t *testing.T) {
 		defer stop()
 		quiet := FlushOptions{Logger: slog.New(slog.DiscardHandler)}
 		flushers := []*Flusher{NewFlusher(fleet, s, quiet), NewFlusher(fleet, s, quiet)}
+		var running sync.WaitGroup
 		for _, fl := range flushers {
-			go fl.Run(ctx)
+			running.Go(func() { fl.Run(ctx) })
 		}
 		const zones = 20
 		sent := 0
@@ -158,7 +160,7 @@ func TestRunFlusher(t *testing.T) {
 			synctest.Wait()
 			if minute == 4 {
 				require.Greater(t, max(flushers[0].Stats().Lag, flushers[1].Stats().Lag), 2*time.Minute)
-				require.Less(t, s.writeCount(), 100, "it does not hammer a store that is down")
+				require.Less(t, s.writeCount(), 200, "it does not hammer a store that is down: some zones of each server try at a time")
 			}
 			time.Sleep(time.Minute)
 		}
@@ -167,7 +169,7 @@ func TestRunFlusher(t *testing.T) {
 		require.EqualValues(t, sent, a.Fixes+b.Fixes)
 		require.Zero(t, a.Lag+b.Lag)
 		stop()
-		synctest.Wait()
+		running.Wait()
 		require.Len(t, s.rows, sent)
 	})
 }

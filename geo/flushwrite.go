@@ -7,7 +7,6 @@ import (
 
 	"hyperlocal/cache"
 	"hyperlocal/internal/aside"
-	"hyperlocal/internal/giveway"
 	"hyperlocal/persist"
 )
 
@@ -115,7 +114,7 @@ func (w *zoneWriter) flush(ctx context.Context) error {
 func (w *zoneWriter) pieces(ctx context.Context, key string, do func(cache.Field) error) error {
 	var bytes int64
 	flush := func() error {
-		sortByName(w.piece)
+		w.fl.sortByName(w.piece)
 		for _, f := range w.piece {
 			if err := do(f); err != nil {
 				return err
@@ -138,8 +137,8 @@ func (w *zoneWriter) pieces(ctx context.Context, key string, do func(cache.Field
 	return flush()
 }
 
-func sortByName(piece []cache.Field) {
-	turn := giveway.Begin()
+func (fl *Flusher) sortByName(piece []cache.Field) {
+	turn := fl.lane.Begin()
 	defer turn.End()
 	slices.SortFunc(piece, func(a, b cache.Field) int {
 		turn.Step(comparisonsPerStep)
@@ -150,7 +149,7 @@ func sortByName(piece []cache.Field) {
 // pages reads a bucket page by page, in no order.
 func (fl *Flusher) pages(ctx context.Context, key string, do func([]cache.Field) error) error {
 	for cursor := ""; ; {
-		giveway.Pause()
+		fl.lane.Pause()
 		page, next, err := fl.fleet.engine.HScan(ctx, key, cursor, "", scanPage)
 		if err != nil {
 			return err
@@ -195,11 +194,14 @@ func (fl *Flusher) forget(ctx context.Context, k *zoneKeys, members []string) er
 
 // writeParcels writes the rows of parcels.
 func (fl *Flusher) writeParcels(ctx context.Context, parcels []parcel) error {
+	if len(parcels) == 0 {
+		return nil
+	}
 	if err := fl.dropRepeats(ctx, parcels); err != nil {
 		return err
 	}
 	buf := fl.rows.Get().(*[]persist.TrackRow)
-	rows := appendRows((*buf)[:0], parcels)
+	rows := fl.appendRows((*buf)[:0], parcels)
 	defer func() {
 		clear(rows)
 		*buf = rows
@@ -208,8 +210,8 @@ func (fl *Flusher) writeParcels(ctx context.Context, parcels []parcel) error {
 	return fl.write(ctx, rows)
 }
 
-func appendRows(rows []persist.TrackRow, parcels []parcel) []persist.TrackRow {
-	turn := giveway.Begin()
+func (fl *Flusher) appendRows(rows []persist.TrackRow, parcels []parcel) []persist.TrackRow {
+	turn := fl.lane.Begin()
 	defer turn.End()
 	for _, p := range parcels {
 		turn.Step(rowsPerStep)

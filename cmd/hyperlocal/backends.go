@@ -16,6 +16,7 @@ import (
 	"hyperlocal/cache/redis"
 	"hyperlocal/fence"
 	"hyperlocal/geo"
+	"hyperlocal/internal/giveway"
 	"hyperlocal/inventory"
 	"hyperlocal/orders"
 	"hyperlocal/persist"
@@ -59,6 +60,9 @@ func openEngine(ctx context.Context, c config, log *slog.Logger) (cache.Engine, 
 	return nil, fmt.Errorf("--engine %q: want memory, redis://[user:password@]host:port[/db], redis-sentinel://HOSTS/PRIMARY or redis-cluster://HOSTS", c.Engine)
 }
 
+// background is the lane of what this process computes beside requests.
+var background = giveway.NewLane()
+
 // openStore opens what --store names, and makes it if it is not there.
 func openStore(ctx context.Context, c config) (persist.Store, error) {
 	return c.openDatabase(ctx, false)
@@ -79,7 +83,7 @@ func (c config) openDatabase(ctx context.Context, existing bool) (persist.Store,
 	scheme, rest, _ := strings.Cut(c.Store, ":")
 	switch {
 	case scheme == "sqlite" && rest != "":
-		s, err := sqlite.Open(ctx, rest, sqlite.Options{})
+		s, err := sqlite.Open(ctx, rest, sqlite.Options{Lane: background})
 		if err != nil {
 			return nil, fmt.Errorf("--store: %w", err)
 		}

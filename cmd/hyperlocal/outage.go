@@ -43,6 +43,7 @@ func (c config) flushOptions(log *slog.Logger) (geo.FlushOptions, *spill.Queue, 
 	opt := geo.FlushOptions{
 		Every: c.FlushEvery, Grace: c.BucketGrace, DrainRows: c.DrainRows,
 		Aside:  geo.NewAside(c.refusedFile("tracks"), maxAside),
+		Lane:   background,
 		Logger: log,
 	}
 	var err error

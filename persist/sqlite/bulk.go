@@ -26,7 +26,7 @@ func bulk[T any](ctx context.Context, tx *txn, insert string, rows []T, bind fun
 		}
 		var turn *giveway.Turn // many rows can wait; who asks for something should not
 		if len(rows) >= rowsPerStatement {
-			turn = giveway.Begin()
+			turn = b.lane.Begin()
 			defer turn.End()
 		}
 		for _, n := range []int{rowsPerStatement, 1} {
@@ -50,6 +50,7 @@ func bulk[T any](ctx context.Context, tx *txn, insert string, rows []T, bind fun
 // bulkWriter has what bulk needs for the next time, too. It belongs to who has its
 // connection.
 type bulkWriter struct {
+	lane  giveway.Lane
 	conn  driver.ConnPrepareContext
 	stmts map[bulkStatement]driver.Stmt
 	args  []any
@@ -117,7 +118,7 @@ func (b *bulkWriter) close() (err error) {
 	for _, stmt := range b.stmts {
 		err = errors.Join(err, stmt.Close())
 	}
-	*b = bulkWriter{}
+	*b = bulkWriter{lane: b.lane}
 	return err
 }
 

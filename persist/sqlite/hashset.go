@@ -12,6 +12,7 @@ import (
 type hashSet struct {
 	slots []uint64 // a power of two of them; 0 is a free one
 	n     int
+	lane  giveway.Lane
 }
 
 // hashSlots is the size of a set that begins.
@@ -39,7 +40,7 @@ const slotsPerStep = 8 << 10
 
 // clear empties the set, which keeps its memory: it will soon hold as much again.
 func (s *hashSet) clear() {
-	turn := giveway.Begin()
+	turn := s.lane.Begin()
 	defer turn.End()
 	for part := range slices.Chunk(s.slots, slotsPerStep) {
 		clear(part)
@@ -51,7 +52,7 @@ func (s *hashSet) clear() {
 func (s *hashSet) grow() {
 	old := s.slots
 	s.slots = make([]uint64, max(2*len(old), hashSlots))
-	turn := giveway.Begin()
+	turn := s.lane.Begin()
 	defer turn.End()
 	for part := range slices.Chunk(old, slotsPerStep) {
 		for _, o := range part {

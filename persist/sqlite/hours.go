@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"sync"
 
+	"hyperlocal/internal/giveway"
 	"hyperlocal/persist"
 )
 
@@ -77,8 +78,8 @@ type notedHour struct {
 	known hashSet
 }
 
-func newNotedHour() *notedHour {
-	return &notedHour{seed: maphash.MakeSeed()}
+func newNotedHour(lane giveway.Lane) *notedHour {
+	return &notedHour{seed: maphash.MakeSeed(), known: hashSet{lane: lane}}
 }
 
 func (n *notedHour) hash(r *persist.TrackRow) uint64 {

@@ -40,6 +40,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 
+	"hyperlocal/internal/giveway"
 	"hyperlocal/persist"
 )
 
@@ -51,6 +52,9 @@ type Options struct {
 	// BusyTimeout is how long a write waits for another process that writes.
 	// 0 means 5 s.
 	BusyTimeout time.Duration
+	// Lane is where many rows are written, beside other computations that give way to
+	// requests. It may be nil.
+	Lane giveway.Lane
 }
 
 // Store is a persist.Store in one file. It is safe for concurrent use.
@@ -119,7 +123,7 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	}
 	readers.SetMaxOpenConns(opts.Readers)
 	readers.SetMaxIdleConns(opts.Readers)
-	return &Store{noted: newNotedHour(), writer: writer, readers: readers}, nil
+	return &Store{noted: newNotedHour(opts.Lane), bulk: bulkWriter{lane: opts.Lane}, writer: writer, readers: readers}, nil
 }
 
 // prepare makes the directory of path and returns path made absolute.
