@@ -8,21 +8,22 @@ import (
 
 // The bounds of how many batches are under way at a time, of all calls together.
 const (
-	minInFlight  = 2
-	maxInFlight  = 64
-	initInFlight = 16
+	minInFlight = 2
+	maxInFlight = 64
 	// paceWindow is how many answers make a judgement.
 	paceWindow = 16
 	// slowFactor is how much longer than usual answers take when there are too many
 	// under way.
-	slowFactor = 2
+	slowFactor = 1.5
 )
 
 // pacer lets as many requests be under way as the cluster answers without growing
 // slower: additive increase, multiplicative decrease, as TCP does it. What answers
-// usually take is the least of windows' means, which drifts up by an eighth with every
-// judgement, so that a cluster that has become slower for good is not held against its
-// past for ever.
+// usually take is the least of windows' means, from when as few as possible were under
+// way: it begins with those. If answers are slow though no fewer can be, it is the
+// cluster that has become slower, and that is what is usual from then on. A mean that
+// drifted with what is seen would follow the queue that many requests make themselves,
+// and end at the most of them.
 type pacer struct {
 	mu      sync.Mutex // guards what follows
 	limit   int
@@ -34,7 +35,7 @@ type pacer struct {
 	count int
 }
 
-func newPacer() *pacer { return &pacer{limit: initInFlight} }
+func newPacer() *pacer { return &pacer{limit: minInFlight} }
 
 // enter waits until a request may be sent, which leave is to be told of.
 func (p *pacer) enter(ctx context.Context) error {
@@ -83,15 +84,15 @@ func (p *pacer) leave(took time.Duration, failed bool) {
 
 // judge changes the limit by a window's mean.
 func (p *pacer) judge(mean time.Duration) {
-	if p.usual == 0 || mean < p.usual {
+	slow := float64(mean) > slowFactor*float64(p.usual)
+	switch {
+	case p.usual == 0, mean < p.usual, slow && p.limit == minInFlight:
 		p.usual = mean
-	}
-	if mean > slowFactor*p.usual {
+	case slow:
 		p.limit = max(minInFlight, p.limit*3/4)
-	} else {
-		p.limit = min(maxInFlight, p.limit+1)
+		return
 	}
-	p.usual += min(p.usual/8, mean-p.usual)
+	p.limit = min(maxInFlight, p.limit+1)
 }
 
 // admit lets those go whose turn it is. p.mu is held.

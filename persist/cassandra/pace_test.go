@@ -24,7 +24,7 @@ func (p *pacer) windows(t *testing.T, n int, took time.Duration) {
 func TestPaceFollowsLatency(t *testing.T) {
 	p := newPacer()
 	p.windows(t, 10, 5*time.Millisecond)
-	require.Equal(t, initInFlight+10, p.limit)
+	require.Equal(t, minInFlight+10, p.limit)
 	p.windows(t, 100, 6*time.Millisecond)
 	require.Equal(t, maxInFlight, p.limit, "a little slower is not too slow")
 	p.windows(t, 2, 60*time.Millisecond)
@@ -78,8 +78,32 @@ func TestPaceIsKept(t *testing.T) {
 		}
 		wg.Wait()
 		require.LessOrEqual(t, most.Load(), int64(maxInFlight))
-		require.GreaterOrEqual(t, most.Load(), int64(initInFlight))
+		require.Greater(t, most.Load(), int64(minInFlight))
 		require.Zero(t, p.flying)
 		require.Empty(t, p.waiting)
 	})
+}
+
+// A node that has a processor or two answers no faster to many requests than to few:
+// then few are under way. One that is far away, or has many, gets many.
+func TestPaceMakesNoQueue(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers     func(flying int) time.Duration
+		least, most int
+	}{
+		"two at a time": {func(flying int) time.Duration { return time.Duration(max(flying, 2)) * 2 * time.Millisecond }, 2, 4},
+		"far away":      {func(int) time.Duration { return 40 * time.Millisecond }, maxInFlight, maxInFlight},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPacer()
+			for range 1000 {
+				p.windows(t, 1, c.answers(p.limit))
+			}
+			for range 20 {
+				p.windows(t, 1, c.answers(p.limit))
+				require.GreaterOrEqual(t, p.limit, c.least)
+				require.LessOrEqual(t, p.limit, c.most)
+			}
+		})
+	}
 }
