@@ -39,7 +39,7 @@ type FlushOptions struct {
 	Aside *Aside
 	// Lane is where buckets are read and summarized, beside other computations that give
 	// way to requests. It may be nil.
-	Lane giveway.Lane
+	Lane *giveway.Lane
 	// Logger hears of turns that failed. Default slog.Default.
 	Logger *slog.Logger
 }
@@ -55,7 +55,7 @@ type Flusher struct {
 	grace  time.Duration
 	owner  string // of leases
 	logger *slog.Logger
-	lane   giveway.Lane
+	lane   *giveway.Lane
 
 	spill     *spill.Queue // or nil
 	waitBytes int64

@@ -56,7 +56,7 @@ func BenchmarkFlush(b *testing.B) {
 type flushBars struct {
 	warmup  int // flushes that do not count
 	seconds float64
-	lane    giveway.Lane
+	lane    *giveway.Lane
 	node    int // process of the database, or 0
 }
 
@@ -150,7 +150,7 @@ type flushBed struct {
 	ids     [benchZones][]string
 }
 
-func newFlushBed(b *testing.B, store persist.Tracks, lane giveway.Lane) *flushBed {
+func newFlushBed(b *testing.B, store persist.Tracks, lane *giveway.Lane) *flushBed {
 	e, err := memory.Open(memory.Options{Dir: b.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, e.Close()) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"hyperlocal/cache"
 	"hyperlocal/internal/aside"
@@ -149,8 +150,9 @@ func (fl *Flusher) sortByName(piece []cache.Field) {
 // pages reads a bucket page by page, in no order.
 func (fl *Flusher) pages(ctx context.Context, key string, do func([]cache.Field) error) error {
 	for cursor := ""; ; {
-		fl.lane.Pause()
+		began := time.Now()
 		page, next, err := fl.fleet.engine.HScan(ctx, key, cursor, "", scanPage)
+		fl.lane.Did(time.Since(began))
 		if err != nil {
 			return err
 		}

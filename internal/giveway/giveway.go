@@ -11,56 +11,73 @@ package giveway
 
 import "time"
 
-// pause is as short as timers go; the system makes some 70 µs of it.
-const pause = 20 * time.Microsecond
+const (
+	// slice is how long a lane computes between two pauses, and so about how long a
+	// request may wait for it.
+	slice = 450 * time.Microsecond
+	// pause is as short as timers go; the system makes up to a millisecond of it.
+	pause = 20 * time.Microsecond
+)
 
-// Lane is for one computation at a time. In a nil one they only sleep now and then. It
-// is safe for concurrent use.
-type Lane chan struct{}
+// Lane is for one computation at a time. It is safe for concurrent use; nil is a lane
+// for each computation alone.
+type Lane struct {
+	free   chan struct{}
+	worked time.Duration // since the last pause; belongs to who has the lane
+}
 
 // NewLane makes a lane: a process should have one.
-func NewLane() Lane { return make(Lane, 1) }
+func NewLane() *Lane { return &Lane{free: make(chan struct{}, 1)} }
 
 // Turn is a computation's right to be under way. It is for one goroutine, which must
 // not wait for another meanwhile, nor begin a second one.
 type Turn struct {
-	lane Lane
-	done int
+	lane  *Lane
+	began time.Time
+	steps int
 }
 
 // Begin waits until no other computation is under way.
-func (l Lane) Begin() *Turn {
-	l.enter()
-	return &Turn{lane: l}
-}
-
-func (l Lane) enter() {
-	if l != nil {
-		l <- struct{}{}
+func (l *Lane) Begin() *Turn {
+	if l == nil {
+		l = NewLane()
 	}
+	l.free <- struct{}{}
+	return &Turn{lane: l, began: time.Now()}
 }
 
-// leave lets the next computation begin, after requests.
-func (l Lane) leave() {
-	time.Sleep(pause)
-	if l != nil {
-		<-l
-	}
-}
-
-// Step notes one step of work. After so many, which should take less than half of a
-// millisecond, because that is what a request may wait for, requests have their turn,
-// and then the next computation.
+// Step notes one step of work. After so many, which should take some tenths of
+// a millisecond, it is seen whether requests should have their turn, and then the
+// next computation.
 func (t *Turn) Step(every int) {
-	if t.done++; t.done >= every {
-		t.done = 0
-		t.lane.leave()
-		t.lane.enter()
+	if t.steps++; t.steps < every {
+		return
+	}
+	t.steps = 0
+	if t.lane.worked+time.Since(t.began) >= slice {
+		t.End()
+		*t = *t.lane.Begin()
 	}
 }
-
-// Pause lets requests have their turn before a step that may wait for somebody else.
-func (l Lane) Pause() { l.Begin().End() }
 
 // End ends the computation.
-func (t *Turn) End() { t.lane.leave() }
+func (t *Turn) End() {
+	t.lane.add(time.Since(t.began))
+	<-t.lane.free
+}
+
+// Did is told of a computation that took so long outside of the lane, because it
+// may have waited for somebody.
+func (l *Lane) Did(took time.Duration) {
+	t := l.Begin()
+	t.lane.add(took)
+	t.End()
+}
+
+// add pauses if it is time. The lane is the caller's.
+func (l *Lane) add(took time.Duration) {
+	if l.worked += took; l.worked >= slice {
+		time.Sleep(pause)
+		l.worked = 0
+	}
+}

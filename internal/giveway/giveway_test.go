@@ -9,25 +9,42 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTurn(t *testing.T) {
-	for name, lane := range map[string]Lane{"a lane": NewLane(), "none": nil} {
+// work takes a tenth of a slice.
+func work() { time.Sleep(slice / 10) }
+
+func TestPauses(t *testing.T) {
+	for name, lane := range map[string]func() *Lane{"a lane": NewLane, "none": func() *Lane { return nil }} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				if lane != nil {
-					lane = NewLane() // of this test's time
-				}
 				began := time.Now()
-				turn := lane.Begin()
-				for range 14 {
-					turn.Step(5)
+				turn := lane().Begin()
+				for range 39 {
+					work()
+					turn.Step(2)
 				}
-				require.Equal(t, 2*pause, time.Since(began))
+				require.Equal(t, 39*(slice/10)+3*pause, time.Since(began))
+				work()
 				turn.End()
-				lane.Pause()
-				require.Equal(t, 4*pause, time.Since(began))
+				require.Equal(t, 40*(slice/10)+4*pause, time.Since(began))
 			})
 		})
 	}
+}
+
+// What several short turns have done counts together.
+func TestShortTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane, began := NewLane(), time.Now()
+		for range 6 {
+			turn := lane.Begin()
+			work()
+			turn.End()
+		}
+		lane.Did(slice * 3 / 10)
+		require.Equal(t, 6*(slice/10), time.Since(began))
+		lane.Did(slice / 10)
+		require.Equal(t, 6*(slice/10)+pause, time.Since(began))
+	})
 }
 
 func TestOneIsUnderWay(t *testing.T) {
@@ -39,14 +56,15 @@ func TestOneIsUnderWay(t *testing.T) {
 			all.Go(func() {
 				turn := lane.Begin()
 				defer turn.End()
-				for range 99 {
+				for range 100 {
 					under++
-					turn.Step(3)
+					work()
+					turn.Step(1)
 				}
 			})
 		}
 		all.Wait()
-		require.Equal(t, 4*99, under)
-		require.Equal(t, 4*(99/3+1)*pause, time.Since(began), "nobody sleeps at the same time")
+		require.Equal(t, 400, under)
+		require.Equal(t, 400*(slice/10)+40*pause, time.Since(began), "nobody works or sleeps at the same time")
 	})
 }

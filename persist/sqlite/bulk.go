@@ -50,7 +50,7 @@ func bulk[T any](ctx context.Context, tx *txn, insert string, rows []T, bind fun
 // bulkWriter has what bulk needs for the next time, too. It belongs to who has its
 // connection.
 type bulkWriter struct {
-	lane  giveway.Lane
+	lane  *giveway.Lane
 	conn  driver.ConnPrepareContext
 	stmts map[bulkStatement]driver.Stmt
 	args  []any

@@ -12,7 +12,7 @@ import (
 type hashSet struct {
 	slots []uint64 // a power of two of them; 0 is a free one
 	n     int
-	lane  giveway.Lane
+	lane  *giveway.Lane
 }
 
 // hashSlots is the size of a set that begins.

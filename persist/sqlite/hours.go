@@ -78,7 +78,7 @@ type notedHour struct {
 	known hashSet
 }
 
-func newNotedHour(lane giveway.Lane) *notedHour {
+func newNotedHour(lane *giveway.Lane) *notedHour {
 	return &notedHour{seed: maphash.MakeSeed(), known: hashSet{lane: lane}}
 }
 

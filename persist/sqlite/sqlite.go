@@ -54,7 +54,7 @@ type Options struct {
 	BusyTimeout time.Duration
 	// Lane is where many rows are written, beside other computations that give way to
 	// requests. It may be nil.
-	Lane giveway.Lane
+	Lane *giveway.Lane
 }
 
 // Store is a persist.Store in one file. It is safe for concurrent use.
