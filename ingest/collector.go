@@ -9,7 +9,7 @@ import (
 const (
 	// linger is how long pings of streams wait for those of others, because
 	// recording a hundred at once costs a third of recording them one by one.
-	linger = 2 * time.Millisecond
+	linger = 10 * time.Millisecond
 	// enough is how many do not wait, and most how many may.
 	enough, most = 256, 4096
 )
