@@ -236,7 +236,7 @@ func within(ctx context.Context, db *sql.DB, fn func(*txn) error) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // it only goes back
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
