@@ -82,7 +82,8 @@ type TrackRow struct {
 
 // Tracks are the drivers' past.
 type Tracks interface {
-	// WriteTracks writes rows, replacing those with the same key.
+	// WriteTracks writes rows, replacing those with the same key. After an error some may
+	// be written. It does not keep the slice.
 	WriteTracks(ctx context.Context, rows []TrackRow) error
 	// TrackRows returns a driver's rows that hold fixes with from <= time <=
 	// to (and possibly earlier or later ones too), in order of BucketStart,

@@ -78,7 +78,7 @@ func TestPaceIsKept(t *testing.T) {
 		}
 		wg.Wait()
 		require.LessOrEqual(t, most.Load(), int64(maxInFlight))
-		require.Greater(t, most.Load(), int64(minInFlight))
+		require.GreaterOrEqual(t, most.Load(), int64(10), "one more for each window of answers")
 		require.Zero(t, p.flying)
 		require.Empty(t, p.waiting)
 	})

@@ -21,9 +21,7 @@ const rowsPerStatement = 64
 func bulk[T any](ctx context.Context, tx *txn, insert string, rows []T, bind func(args []any, row T) []any) error {
 	return tx.conn.Raw(func(conn any) error {
 		b := tx.bulk
-		if err := b.use(conn); err != nil {
-			return err
-		}
+		b.use(conn)
 		var turn *giveway.Turn // many rows can wait; who asks for something should not
 		if len(rows) >= rowsPerStatement {
 			turn = b.lane.Begin()
@@ -48,7 +46,8 @@ func bulk[T any](ctx context.Context, tx *txn, insert string, rows []T, bind fun
 }
 
 // bulkWriter has what bulk needs for the next time, too. It belongs to who has its
-// connection.
+// connection. Its statements must be closed before that, and database/sql closes a
+// connection on which something was interrupted, as soon as it is given back.
 type bulkWriter struct {
 	lane  *giveway.Lane
 	conn  driver.ConnPrepareContext
@@ -63,14 +62,11 @@ type bulkStatement struct {
 	n      int
 }
 
-// use prepares for a connection. Statements of another one are of no use.
-func (b *bulkWriter) use(conn any) error {
-	if b.conn == conn {
-		return nil
+// use prepares for a connection. Statements of one that has gone cannot even be closed.
+func (b *bulkWriter) use(conn any) {
+	if b.conn != conn {
+		*b = bulkWriter{lane: b.lane, conn: conn.(driver.ConnPrepareContext)}
 	}
-	err := b.close()
-	b.conn = conn.(driver.ConnPrepareContext)
-	return err
 }
 
 func (b *bulkWriter) exec(ctx context.Context, insert string, n int) error {

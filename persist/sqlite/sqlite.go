@@ -16,8 +16,9 @@
 // # Concurrency
 //
 // One connection writes, and calls that write take turns on it, each in one
-// transaction. A pool of connections reads; in WAL mode neither waits for the
-// other. A read sees the state after some whole call. Another process may have
+// transaction, but for tracks, of which a thousand rows are in one. A pool of
+// connections reads; in WAL mode neither waits for the other. A read sees the state
+// after some whole transaction. Another process may have
 // the file open too: writers of several processes wait for each other, for at
 // most Options.BusyTimeout.
 //
@@ -196,24 +197,21 @@ func (s *Store) Close() error {
 
 // write runs fn in a transaction that is on disk when write returns nil.
 func (s *Store) write(ctx context.Context, op string, fn func(*txn) error) error {
-	return s.transact(ctx, op, s.writer, func(tx *txn) error {
-		tx.bulk = &s.bulk
-		return fn(tx)
-	})
+	return s.transact(ctx, op, s.writer, &s.bulk, fn)
 }
 
 // read runs fn on one consistent state of the database.
 func (s *Store) read(ctx context.Context, op string, fn func(*txn) error) error {
-	return s.transact(ctx, op, s.readers, fn)
+	return s.transact(ctx, op, s.readers, nil, fn)
 }
 
-func (s *Store) transact(ctx context.Context, op string, db *sql.DB, fn func(*txn) error) error {
+func (s *Store) transact(ctx context.Context, op string, db *sql.DB, bulk *bulkWriter, fn func(*txn) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
 		return fmt.Errorf("sqlite: %s: %w: closed", op, persist.ErrUnavailable)
 	}
-	err := within(ctx, db, fn)
+	err := within(ctx, db, bulk, fn)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err() // the cause, whatever the driver made of it
 	}
@@ -231,17 +229,22 @@ type txn struct {
 }
 
 // within runs fn in a transaction, of which nothing is left if fn fails.
-func within(ctx context.Context, db *sql.DB, fn func(*txn) error) error {
+func within(ctx context.Context, db *sql.DB, bulk *bulkWriter, fn func(*txn) error) (err error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.Close() }() // it only goes back
+	defer func() {
+		if bulk != nil && (err != nil || ctx.Err() != nil) { // the connection may go
+			err = errors.Join(err, conn.Raw(func(any) error { return bulk.close() }))
+		}
+		_ = conn.Close() // it only goes back
+	}()
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	if err := fn(&txn{Tx: tx, conn: conn}); err != nil {
+	if err := fn(&txn{Tx: tx, conn: conn, bulk: bulk}); err != nil {
 		_ = tx.Rollback() // the first error is the one that tells
 		return err
 	}

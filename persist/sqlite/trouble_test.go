@@ -90,6 +90,36 @@ func TestCancelledInTheMiddle(t *testing.T) {
 	require.NoError(t, s.PutDarkStores(t.Context(), []persist.DarkStore{{ID: "S1"}}), "the writer is free again")
 }
 
+// A call that is given up while it waits for another process costs the connection, on
+// which statements were prepared.
+func TestGivenUpWhileAnotherProcessWrites(t *testing.T) {
+	s, path := openTrouble(t, Options{})
+	other, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer other.Close()
+	put := func(ctx context.Context, id string) error {
+		return s.PutDarkStores(ctx, []persist.DarkStore{{ID: id}})
+	}
+	for _, id := range []string{"S1", "S2"} {
+		require.NoError(t, put(t.Context(), id))
+		holder, err := other.Conn(t.Context())
+		require.NoError(t, err)
+		_, err = holder.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+		require.NoError(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		require.ErrorIs(t, put(ctx, "never"), context.DeadlineExceeded)
+		cancel()
+		_, err = holder.ExecContext(t.Context(), "ROLLBACK")
+		require.NoError(t, err)
+		require.NoError(t, holder.Close())
+	}
+	require.NoError(t, put(t.Context(), "S3"))
+	stores, err := s.DarkStores(t.Context())
+	require.NoError(t, err)
+	require.Len(t, stores, 3)
+	require.NoError(t, s.Close())
+}
+
 func TestTranslate(t *testing.T) {
 	s, _ := openTrouble(t, Options{})
 	constraint := s.write(t.Context(), "test", func(tx *txn) error {
