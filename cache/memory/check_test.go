@@ -118,15 +118,24 @@ func TestCheckFindsNothingAmiss(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-func TestRepairOfACorruptMiddle(t *testing.T) {
-	dir := t.TempDir()
+// damagedAfterOne makes a directory of one key, "one", and of what write writes, the first
+// record of which is damaged. It returns where that is.
+func damagedAfterOne(t *testing.T, write func(*Engine)) (dir string, at int64) {
+	t.Helper()
+	dir = t.TempDir()
 	e := open(t, Options{Dir: dir})
 	setAlways(t, e, "one")
 	info, err := os.Stat(segmentPath(dir, 1))
 	require.NoError(t, err)
-	setAlways(t, e, "two", "three", "four", "three")
+	write(e)
 	require.NoError(t, e.Close())
-	damageOne(t, segmentPath(dir, 1), int(info.Size())+markSize+20)
+	at = info.Size() + markSize
+	damageOne(t, segmentPath(dir, 1), int(at)+20)
+	return dir, at
+}
+
+func TestRepairOfACorruptMiddle(t *testing.T) {
+	dir, at := damagedAfterOne(t, func(e *Engine) { setAlways(t, e, "two", "three", "four", "three") })
 
 	report, got := repaired(t, dir)
 	require.Len(t, got, 1)
@@ -137,10 +146,10 @@ func TestRepairOfACorruptMiddle(t *testing.T) {
 	require.Equal(t, 2, report.LostKeys)
 	require.EqualValues(t, 1, report.Unread)
 	require.Len(t, report.Damage, 1)
-	require.Equal(t, info.Size()+markSize, report.Damage[0].Offset)
+	require.Equal(t, at, report.Damage[0].Offset)
 
 	// What is written from now on has sequences that never were.
-	e = open(t, Options{Dir: dir})
+	e := open(t, Options{Dir: dir})
 	require.EqualValues(t, 5, e.journal.seq)
 	setAlways(t, e, "two")
 	require.NoError(t, e.Close())

@@ -188,31 +188,17 @@ func TestTooMuchWrittenWhileRecovering(t *testing.T) {
 // both, never neither.
 func TestWritesDuringCompaction(t *testing.T) {
 	e := open(t, Options{Dir: t.TempDir()})
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	for w := range 2 {
-		wg.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				k := strconv.Itoa((i*2 + w) % 200)
-				_, _ = e.HIncrBy(ctx, "hash:"+k, "n", 1)
-				_, _ = e.XAdd(ctx, "stream:"+k, "*", cache.Trim{MaxLen: 3}, cache.Field{Name: "i", Value: k})
-				_, _ = e.Del(ctx, "hash:"+strconv.Itoa(i%300), "stream:"+strconv.Itoa(i%900))
-			}
-		})
-	}
+	stop := twoWriters(func(w, i int) {
+		k := strconv.Itoa((i*2 + w) % 200)
+		_, _ = e.HIncrBy(ctx, "hash:"+k, "n", 1)
+		_, _ = e.XAdd(ctx, "stream:"+k, "*", cache.Trim{MaxLen: 3}, cache.Field{Name: "i", Value: k})
+		_, _ = e.Del(ctx, "hash:"+strconv.Itoa(i%300), "stream:"+strconv.Itoa(i%900))
+	})
 	for range 10 {
 		require.NoError(t, e.journal.compact())
 	}
-	close(stop)
-	wg.Wait()
-	e.journal.flush(true)
-	crashed := open(t, Options{Dir: crash(t, e)})
-	require.Equal(t, state(t, e), state(t, crashed))
+	stop()
+	requireSurvives(t, e, Options{})
 }
 
 // Close says so if something could not be saved.

@@ -236,3 +236,38 @@ func newest(t testing.TB, dir, prefix string) string {
 }
 
 var ctx = context.Background()
+
+// requireSurvives requires that a crash now leaves what the engine holds.
+func requireSurvives(t testing.TB, e *Engine, opt Options) map[string]string {
+	t.Helper()
+	e.journal.flush(true)
+	opt.Dir = crash(t, e)
+	again := open(t, opt)
+	want := state(t, e)
+	require.Equal(t, want, state(t, again))
+	require.NoError(t, again.Close())
+	return want
+}
+
+// twoWriters has two goroutines write, each one thing after the other, until they are
+// stopped.
+func twoWriters(write func(w, i int)) (stop func()) {
+	stopped := make(chan struct{})
+	var wg sync.WaitGroup
+	for w := range 2 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stopped:
+					return
+				default:
+					write(w, i)
+				}
+			}
+		})
+	}
+	return func() {
+		close(stopped)
+		wg.Wait()
+	}
+}

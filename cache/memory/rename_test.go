@@ -6,7 +6,6 @@ import (
 	"hash/crc32"
 	"os"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,18 +27,6 @@ func renamed(t testing.TB, e cache.Engine, from, to string) bool {
 	v, err := e.Run(ctx, renameScript, []string{from, to}, nil)
 	require.NoError(t, err)
 	return v.Int == 1
-}
-
-// requireSurvives requires that a crash now leaves what the engine holds.
-func requireSurvives(t testing.TB, e *Engine, opt Options) map[string]string {
-	t.Helper()
-	e.journal.flush(true)
-	opt.Dir = crash(t, e)
-	again := open(t, opt)
-	want := state(t, e)
-	require.Equal(t, want, state(t, again))
-	require.NoError(t, again.Close())
-	return want
 }
 
 // manyFields are a hash's, of some 300 KB.
@@ -197,38 +184,28 @@ func TestRenameIsSmall(t *testing.T) {
 func TestRenamesDuringCompactions(t *testing.T) {
 	opt := Options{Dir: t.TempDir()}
 	e := open(t, opt)
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
+	key := func(w, i int) string { return fmt.Sprintf("%d:{%d}", i%4, w) }
 	for w := range 2 {
-		key := func(i int) string { return fmt.Sprintf("%d:{%d}", i%4, w) }
 		for i := range 3 {
-			_, err := e.HSet(ctx, key(i), manyFields(3000)...)
+			_, err := e.HSet(ctx, key(w, i), manyFields(3000)...)
 			require.NoError(t, err)
 		}
-		wg.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				_, _ = e.HSet(ctx, key(i), cache.Field{Name: fmt.Sprint("driver:", i*7%3000), Value: strconv.Itoa(i)})
-				_, _ = e.HDel(ctx, key(i+1), fmt.Sprint("driver:", i*11%3000))
-				_, _ = e.Run(ctx, renameScript, []string{key(i * 5), key(i*3 + 1)}, nil)
-				if i%50 == 0 {
-					_, _ = e.HSet(ctx, key(i/50), manyFields(1000)...)
-				}
-			}
-		})
 	}
+	stop := twoWriters(func(w, i int) {
+		_, _ = e.HSet(ctx, key(w, i), cache.Field{Name: fmt.Sprint("driver:", i*7%3000), Value: strconv.Itoa(i)})
+		_, _ = e.HDel(ctx, key(w, i+1), fmt.Sprint("driver:", i*11%3000))
+		_, _ = e.Run(ctx, renameScript, []string{key(w, i*5), key(w, i*3+1)}, nil)
+		if i%50 == 0 {
+			_, _ = e.HSet(ctx, key(w, i/50), manyFields(1000)...)
+		}
+	})
 	for i := range 10 {
 		if i == 5 {
 			e.journal.fail(errDisk)
 		}
 		require.NoError(t, e.journal.compact())
 	}
-	close(stop)
-	wg.Wait()
+	stop()
 	requireSurvives(t, e, opt)
 }
 
@@ -263,16 +240,11 @@ func TestSegmentOfTheVersionBefore(t *testing.T) {
 
 // A repair counts both keys of a rename that it cannot keep.
 func TestRepairCountsBothKeysOfARename(t *testing.T) {
-	dir := t.TempDir()
-	e := open(t, Options{Dir: dir})
-	setAlways(t, e, "one")
-	info, err := os.Stat(segmentPath(dir, 1))
-	require.NoError(t, err)
-	setAlways(t, e, "from{t}", "two")
-	require.True(t, renamed(t, always(e), "from{t}", "to{t}"))
-	setAlways(t, e, "two")
-	require.NoError(t, e.Close())
-	damageOne(t, segmentPath(dir, 1), int(info.Size())+markSize+20)
+	dir, _ := damagedAfterOne(t, func(e *Engine) {
+		setAlways(t, e, "from{t}", "two")
+		require.True(t, renamed(t, always(e), "from{t}", "to{t}"))
+		setAlways(t, e, "two")
+	})
 	report, got := repaired(t, dir)
 	require.Len(t, got, 1)
 	require.Equal(t, 3, report.Lost)
