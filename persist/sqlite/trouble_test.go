@@ -117,7 +117,9 @@ func TestGivenUpWhileAnotherProcessWrites(t *testing.T) {
 	stores, err := s.DarkStores(t.Context())
 	require.NoError(t, err)
 	require.Len(t, stores, 3)
+	require.NoError(t, other.Close())
 	require.NoError(t, s.Close())
+	require.NoFileExists(t, path+"-wal", "the last connection to close folds it in: none is left")
 }
 
 func TestTranslate(t *testing.T) {
