@@ -8,6 +8,7 @@ import (
 
 	"hyperlocal/cache"
 	"hyperlocal/internal/aside"
+	"hyperlocal/internal/giveway"
 	"hyperlocal/persist"
 )
 
@@ -139,11 +140,11 @@ func (w *zoneWriter) pieces(ctx context.Context, key string, do func(cache.Field
 }
 
 func (fl *Flusher) sortByName(piece []cache.Field) {
-	turn := fl.lane.Begin()
-	defer turn.End()
-	slices.SortFunc(piece, func(a, b cache.Field) int {
-		turn.Step(comparisonsPerStep)
-		return strings.Compare(a.Name, b.Name)
+	fl.lane.Do(func(turn *giveway.Turn) {
+		slices.SortFunc(piece, func(a, b cache.Field) int {
+			turn.Step(comparisonsPerStep)
+			return strings.Compare(a.Name, b.Name)
+		})
 	})
 }
 
@@ -213,14 +214,14 @@ func (fl *Flusher) writeParcels(ctx context.Context, parcels []parcel) error {
 }
 
 func (fl *Flusher) appendRows(rows []persist.TrackRow, parcels []parcel) []persist.TrackRow {
-	turn := fl.lane.Begin()
-	defer turn.End()
-	for _, p := range parcels {
-		turn.Step(rowsPerStep)
-		if row, ok := summarize(p.zone, p.driver, p.bucket.start, p.bucket.part, p.packed); ok {
-			rows = append(rows, row)
+	fl.lane.Do(func(turn *giveway.Turn) {
+		for _, p := range parcels {
+			turn.Step(rowsPerStep)
+			if row, ok := summarize(p.zone, p.driver, p.bucket.start, p.bucket.part, p.packed); ok {
+				rows = append(rows, row)
+			}
 		}
-	}
+	})
 	return rows
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hyperlocal/demo"
+	"hyperlocal/internal/giveway"
 	"hyperlocal/internal/headroom"
 	"hyperlocal/web"
 	"hyperlocal/web/page"
@@ -81,6 +82,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	if err != nil {
 		return err
 	}
+	giveway.AddProcessor()
 	p, err := openParts(ctx, c, zones, log)
 	if err != nil {
 		return err

@@ -1,19 +1,26 @@
 // Package giveway has long computations give way to requests.
 //
-// Go's scheduler asks the network for what has arrived, and its queue of all
-// processors for what waits there, only when a processor has nothing of its own to
-// run, or else after some 10 ms. A goroutine that yields (runtime.Gosched) is found
-// again at once, and of two that sleep in turns one is always ready: on two processors
-// they and a garbage collection make requests wait for those 10 ms. So of the
-// computations that share a lane one is under way at a time, and while it sleeps there
-// is none.
+// The system's scheduler lets a thread that has begun go on for a millisecond or more
+// while others wait, unless it has a lower priority than theirs; so a lane computes in
+// threads of its own that have one (on Linux; elsewhere it only pauses). Go's scheduler
+// knows nothing of that: such a thread keeps its processor while it is not let run, and
+// so there should be one processor more than the machine has, see AddProcessor.
+//
+// Go asks the network for what has arrived, and its queue of all processors for what
+// waits there, only when a processor has nothing of its own to run, or else after some
+// 10 ms; and the system moves a thread that waits to another processor when that has
+// nothing to run. A goroutine that yields (runtime.Gosched) is found again at once, and
+// of two that sleep in turns one is always ready. So of the computations that share
+// a lane one is under way at a time, and now and then it sleeps.
+//
+// What is computed in a lane must hold no lock that a request needs: it might be made to
+// wait while it has it.
 package giveway
 
 import "time"
 
 const (
-	// slice is how long a lane computes between two pauses, and so about how long a
-	// request may wait for it.
+	// slice is how long a lane computes between two pauses.
 	slice = 450 * time.Microsecond
 	// pause is as short as timers go; the system makes up to a millisecond of it.
 	pause = 20 * time.Microsecond
@@ -29,49 +36,53 @@ type Lane struct {
 // NewLane makes a lane: a process should have one.
 func NewLane() *Lane { return &Lane{free: make(chan struct{}, 1)} }
 
-// Turn is a computation's right to be under way. It is for one goroutine, which must
-// not wait for another meanwhile, nor begin a second one.
+// Turn is a computation that is under way. nil is one outside of any lane.
 type Turn struct {
 	lane  *Lane
 	began time.Time
 	steps int
 }
 
-// Begin waits until no other computation is under way.
-func (l *Lane) Begin() *Turn {
+// Do waits until no other computation is under way, and has compute do this one, in
+// another goroutine. It must not begin another one, or wait for one.
+func (l *Lane) Do(compute func(*Turn)) {
 	if l == nil {
 		l = NewLane()
 	}
 	l.free <- struct{}{}
-	return &Turn{lane: l, began: time.Now()}
+	defer func() { <-l.free }()
+	onLowThread(func() {
+		t := &Turn{lane: l, began: time.Now()}
+		defer t.rest()
+		compute(t)
+	})
 }
 
 // Step notes one step of work. After so many, which should take some tenths of
-// a millisecond, it is seen whether requests should have their turn, and then the
-// next computation.
+// a millisecond, it is seen whether it is time for a pause.
 func (t *Turn) Step(every int) {
+	if t == nil {
+		return
+	}
 	if t.steps++; t.steps < every {
 		return
 	}
 	t.steps = 0
-	if t.lane.worked+time.Since(t.began) >= slice {
-		t.End()
-		*t = *t.lane.Begin()
-	}
+	t.rest()
+	t.began = time.Now()
 }
 
-// End ends the computation.
-func (t *Turn) End() {
-	t.lane.add(time.Since(t.began))
-	<-t.lane.free
-}
+func (t *Turn) rest() { t.lane.add(time.Since(t.began)) }
 
 // Did is told of a computation that took so long outside of the lane, because it
-// may have waited for somebody.
+// may have waited for somebody, or somebody for it.
 func (l *Lane) Did(took time.Duration) {
-	t := l.Begin()
-	t.lane.add(took)
-	t.End()
+	if l == nil {
+		return
+	}
+	l.free <- struct{}{}
+	defer func() { <-l.free }()
+	l.add(took)
 }
 
 // add pauses if it is time. The lane is the caller's.

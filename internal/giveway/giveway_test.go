@@ -17,14 +17,14 @@ func TestPauses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				turn := lane().Begin()
-				for range 39 {
+				lane().Do(func(turn *Turn) {
+					for range 39 {
+						work()
+						turn.Step(2)
+					}
+					require.Equal(t, 39*(slice/10)+3*pause, time.Since(began))
 					work()
-					turn.Step(2)
-				}
-				require.Equal(t, 39*(slice/10)+3*pause, time.Since(began))
-				work()
-				turn.End()
+				})
 				require.Equal(t, 40*(slice/10)+4*pause, time.Since(began))
 			})
 		})
@@ -36,14 +36,22 @@ func TestShortTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lane, began := NewLane(), time.Now()
 		for range 6 {
-			turn := lane.Begin()
-			work()
-			turn.End()
+			lane.Do(func(*Turn) { work() })
 		}
 		lane.Did(slice * 3 / 10)
 		require.Equal(t, 6*(slice/10), time.Since(began))
 		lane.Did(slice / 10)
 		require.Equal(t, 6*(slice/10)+pause, time.Since(began))
+	})
+}
+
+func TestNoTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var turn *Turn
+		turn.Step(1)
+		(*Lane)(nil).Did(time.Hour)
+		require.Zero(t, time.Since(began))
 	})
 }
 
@@ -54,13 +62,13 @@ func TestOneIsUnderWay(t *testing.T) {
 		under := 0 // guarded by the lane, as the race detector sees
 		for range 4 {
 			all.Go(func() {
-				turn := lane.Begin()
-				defer turn.End()
-				for range 100 {
-					under++
-					work()
-					turn.Step(1)
-				}
+				lane.Do(func(turn *Turn) {
+					for range 100 {
+						under++
+						work()
+						turn.Step(1)
+					}
+				})
 			})
 		}
 		all.Wait()

@@ -5,8 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"strings"
-
-	"hyperlocal/internal/giveway"
 )
 
 // rowsPerStatement is how many rows a statement of bulk has: beginning one costs more
@@ -22,11 +20,6 @@ func bulk[T any](ctx context.Context, tx *txn, insert string, rows []T, bind fun
 	return tx.conn.Raw(func(conn any) error {
 		b := tx.bulk
 		b.use(conn)
-		var turn *giveway.Turn // many rows can wait; who asks for something should not
-		if len(rows) >= rowsPerStatement {
-			turn = b.lane.Begin()
-			defer turn.End()
-		}
 		for _, n := range []int{rowsPerStatement, 1} {
 			for ; len(rows) >= n; rows = rows[n:] {
 				b.args = b.args[:0]
@@ -36,9 +29,7 @@ func bulk[T any](ctx context.Context, tx *txn, insert string, rows []T, bind fun
 				if err := b.exec(ctx, insert, n); err != nil {
 					return err
 				}
-				if turn != nil {
-					turn.Step(rowsPerStatement / n)
-				}
+				tx.turn.Step(rowsPerStatement / n)
 			}
 		}
 		return nil
@@ -49,7 +40,6 @@ func bulk[T any](ctx context.Context, tx *txn, insert string, rows []T, bind fun
 // connection. Its statements must be closed before that, and database/sql closes a
 // connection on which something was interrupted, as soon as it is given back.
 type bulkWriter struct {
-	lane  *giveway.Lane
 	conn  driver.ConnPrepareContext
 	stmts map[bulkStatement]driver.Stmt
 	args  []any
@@ -65,7 +55,7 @@ type bulkStatement struct {
 // use prepares for a connection. Statements of one that has gone cannot even be closed.
 func (b *bulkWriter) use(conn any) {
 	if b.conn != conn {
-		*b = bulkWriter{lane: b.lane, conn: conn.(driver.ConnPrepareContext)}
+		*b = bulkWriter{conn: conn.(driver.ConnPrepareContext)}
 	}
 }
 
@@ -114,7 +104,7 @@ func (b *bulkWriter) close() (err error) {
 	for _, stmt := range b.stmts {
 		err = errors.Join(err, stmt.Close())
 	}
-	*b = bulkWriter{lane: b.lane}
+	*b = bulkWriter{}
 	return err
 }
 

@@ -12,7 +12,6 @@ import (
 type hashSet struct {
 	slots []uint64 // a power of two of them; 0 is a free one
 	n     int
-	lane  *giveway.Lane
 }
 
 // hashSlots is the size of a set that begins.
@@ -39,9 +38,7 @@ func (s *hashSet) has(h uint64) bool {
 const slotsPerStep = 8 << 10
 
 // clear empties the set, which keeps its memory: it will soon hold as much again.
-func (s *hashSet) clear() {
-	turn := s.lane.Begin()
-	defer turn.End()
+func (s *hashSet) clear(turn *giveway.Turn) {
 	for part := range slices.Chunk(s.slots, slotsPerStep) {
 		clear(part)
 		turn.Step(1)
@@ -49,11 +46,9 @@ func (s *hashSet) clear() {
 	s.n = 0
 }
 
-func (s *hashSet) grow() {
+func (s *hashSet) grow(turn *giveway.Turn) {
 	old := s.slots
 	s.slots = make([]uint64, max(2*len(old), hashSlots))
-	turn := s.lane.Begin()
-	defer turn.End()
 	for part := range slices.Chunk(old, slotsPerStep) {
 		for _, o := range part {
 			if o != 0 {
@@ -64,9 +59,9 @@ func (s *hashSet) grow() {
 	}
 }
 
-func (s *hashSet) add(h uint64) {
+func (s *hashSet) add(turn *giveway.Turn, h uint64) {
 	if s.n+1 > len(s.slots)*3/4 {
-		s.grow()
+		s.grow(turn)
 	}
 	if at := s.slot(used(h)); *at == 0 {
 		*at = used(h)

@@ -21,14 +21,14 @@ func TestHashSet(t *testing.T) {
 			} else {
 				require.False(rt, want[h])
 			}
-			s.add(h)
+			s.add(nil, h)
 			want[h] = true
 			require.True(rt, s.has(h))
 		}
 		for h := range want {
 			require.True(rt, s.has(h))
 		}
-		s.clear()
+		s.clear(nil)
 		for h := range want {
 			require.False(rt, s.has(h))
 		}

@@ -78,9 +78,7 @@ type notedHour struct {
 	known hashSet
 }
 
-func newNotedHour(lane *giveway.Lane) *notedHour {
-	return &notedHour{seed: maphash.MakeSeed(), known: hashSet{lane: lane}}
-}
+func newNotedHour() *notedHour { return &notedHour{seed: maphash.MakeSeed()} }
 
 func (n *notedHour) hash(r *persist.TrackRow) uint64 {
 	return maphash.String(n.seed, r.DriverID) ^ bits.RotateLeft64(maphash.String(n.seed, r.Zone), 1)
@@ -88,7 +86,7 @@ func (n *notedHour) hash(r *persist.TrackRow) uint64 {
 
 // without returns the rows that may have to be noted, and the newest hour. Rows are in
 // the table's order.
-func (n *notedHour) without(rows []*persist.TrackRow) (hour int64, others []*persist.TrackRow) {
+func (n *notedHour) without(turn *giveway.Turn, rows []*persist.TrackRow) (hour int64, others []*persist.TrackRow) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	hour = n.start
@@ -97,7 +95,7 @@ func (n *notedHour) without(rows []*persist.TrackRow) (hour int64, others []*per
 	}
 	if hour > n.start {
 		n.start = hour
-		n.known.clear()
+		n.known.clear(turn)
 	}
 	for _, r := range rows {
 		if floorHour(r.BucketStart) == hour {
@@ -111,7 +109,7 @@ func (n *notedHour) without(rows []*persist.TrackRow) (hour int64, others []*per
 }
 
 // add takes in rows that are noted, on disk.
-func (n *notedHour) add(hour int64, rows []*persist.TrackRow) {
+func (n *notedHour) add(turn *giveway.Turn, hour int64, rows []*persist.TrackRow) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if hour != n.start {
@@ -119,7 +117,7 @@ func (n *notedHour) add(hour int64, rows []*persist.TrackRow) {
 	}
 	for _, r := range rows {
 		if n.known.n < maxNoted && floorHour(r.BucketStart) == hour {
-			n.known.add(n.hash(r))
+			n.known.add(turn, n.hash(r))
 		}
 	}
 }

@@ -63,6 +63,7 @@ type Store struct {
 	mu     sync.RWMutex
 	closed bool
 
+	lane    *giveway.Lane
 	noted   *notedHour
 	bulk    bulkWriter // the writer's
 	writer  *sql.DB    // exactly one connection
@@ -124,7 +125,7 @@ func open(ctx context.Context, path string, opts Options) (*Store, error) {
 	}
 	readers.SetMaxOpenConns(opts.Readers)
 	readers.SetMaxIdleConns(opts.Readers)
-	return &Store{noted: newNotedHour(opts.Lane), bulk: bulkWriter{lane: opts.Lane}, writer: writer, readers: readers}, nil
+	return &Store{lane: opts.Lane, noted: newNotedHour(), writer: writer, readers: readers}, nil
 }
 
 // prepare makes the directory of path and returns path made absolute.
@@ -225,7 +226,8 @@ func (s *Store) transact(ctx context.Context, op string, db *sql.DB, bulk *bulkW
 type txn struct {
 	*sql.Tx
 	conn *sql.Conn
-	bulk *bulkWriter // nil in one that reads
+	bulk *bulkWriter   // nil in one that reads
+	turn *giveway.Turn // nil outside of the lane
 }
 
 // within runs fn in a transaction, of which nothing is left if fn fails.
@@ -256,7 +258,19 @@ func put[T interface{ Validate() error }](ctx context.Context, s *Store, op, sta
 	if err := persist.ValidateAll(rows); err != nil {
 		return fmt.Errorf("sqlite: %s: %w", op, err)
 	}
-	return s.write(ctx, op, func(tx *txn) error { return bulk(ctx, tx, statement, rows, bind) })
+	var err error
+	write := func(turn *giveway.Turn) {
+		err = s.write(ctx, op, func(tx *txn) error {
+			tx.turn = turn
+			return bulk(ctx, tx, statement, rows, bind)
+		})
+	}
+	if len(rows) < rowsPerStatement { // somebody may wait for it
+		write(nil)
+	} else {
+		s.lane.Do(write)
+	}
+	return err
 }
 
 // collect runs a query and returns its rows, each as scan reads it.

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 
+	"hyperlocal/internal/giveway"
 	"hyperlocal/persist"
 )
 
@@ -26,7 +27,9 @@ func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error 
 		return fmt.Errorf("sqlite: write tracks: %w", err)
 	}
 	for part := range slices.Chunk(inOrder(rows), rowsPerCommit) {
-		if err := s.writeTracks(ctx, part); err != nil {
+		var err error
+		s.lane.Do(func(turn *giveway.Turn) { err = s.writeTracks(ctx, turn, part) })
+		if err != nil {
 			return err
 		}
 	}
@@ -34,10 +37,11 @@ func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error 
 }
 
 // writeTracks writes all rows, which are in the table's order, or none.
-func (s *Store) writeTracks(ctx context.Context, rows []*persist.TrackRow) error {
+func (s *Store) writeTracks(ctx context.Context, turn *giveway.Turn, rows []*persist.TrackRow) error {
 	const replace = `REPLACE INTO tracks (` + trackColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
-	hour, others := s.noted.without(rows)
+	hour, others := s.noted.without(turn, rows)
 	err := s.write(ctx, "write tracks", func(tx *txn) error {
+		tx.turn = turn
 		err := bulk(ctx, tx, replace, rows, func(args []any, r *persist.TrackRow) []any {
 			return append(args, r.BucketStart, r.Zone, r.DriverID, r.Part,
 				r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
@@ -49,7 +53,7 @@ func (s *Store) writeTracks(ctx context.Context, rows []*persist.TrackRow) error
 		return noteHours(ctx, tx, others)
 	})
 	if err == nil {
-		s.noted.add(hour, others)
+		s.noted.add(turn, hour, others)
 	}
 	return err
 }
