@@ -72,6 +72,22 @@ func (t *Turn) Step(every int) {
 	t.began = time.Now()
 }
 
+// Wait has f run in the computation's thread while others may have the lane: for what
+// is mostly waiting, as for a disk.
+func (t *Turn) Wait(f func()) {
+	if t == nil {
+		f()
+		return
+	}
+	t.rest()
+	<-t.lane.free
+	defer func() {
+		t.lane.free <- struct{}{}
+		t.began = time.Now()
+	}()
+	f()
+}
+
 func (t *Turn) rest() { t.lane.add(time.Since(t.began)) }
 
 // Did is told of a computation that took so long outside of the lane, because it

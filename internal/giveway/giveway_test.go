@@ -45,11 +45,31 @@ func TestShortTurns(t *testing.T) {
 	})
 }
 
+// Others compute while one waits, and its wait is no work.
+func TestWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane, began := NewLane(), time.Now()
+		var all sync.WaitGroup
+		for range 2 {
+			all.Go(func() {
+				lane.Do(func(turn *Turn) {
+					work()
+					turn.Wait(func() { time.Sleep(20 * slice) })
+					work()
+				})
+			})
+		}
+		all.Wait()
+		require.Equal(t, 20*slice+3*(slice/10), time.Since(began))
+	})
+}
+
 func TestNoTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var turn *Turn
 		turn.Step(1)
+		turn.Wait(func() {})
 		(*Lane)(nil).Did(time.Hour)
 		require.Zero(t, time.Since(began))
 	})

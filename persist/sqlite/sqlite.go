@@ -198,21 +198,28 @@ func (s *Store) Close() error {
 
 // write runs fn in a transaction that is on disk when write returns nil.
 func (s *Store) write(ctx context.Context, op string, fn func(*txn) error) error {
-	return s.transact(ctx, op, s.writer, &s.bulk, fn)
+	return s.writeIn(ctx, nil, op, fn)
+}
+
+// writeIn is write in a turn of the lane, which others have while it waits for
+// anything: who has the connection may wait for the lane, and so nobody may wait for
+// the connection, or for him to let the store close, while he has the lane.
+func (s *Store) writeIn(ctx context.Context, turn *giveway.Turn, op string, fn func(*txn) error) error {
+	return s.transact(ctx, turn, op, s.writer, &s.bulk, fn)
 }
 
 // read runs fn on one consistent state of the database.
 func (s *Store) read(ctx context.Context, op string, fn func(*txn) error) error {
-	return s.transact(ctx, op, s.readers, nil, fn)
+	return s.transact(ctx, nil, op, s.readers, nil, fn)
 }
 
-func (s *Store) transact(ctx context.Context, op string, db *sql.DB, bulk *bulkWriter, fn func(*txn) error) error {
-	s.mu.RLock()
+func (s *Store) transact(ctx context.Context, turn *giveway.Turn, op string, db *sql.DB, bulk *bulkWriter, fn func(*txn) error) error {
+	turn.Wait(s.mu.RLock)
 	defer s.mu.RUnlock()
 	if s.closed {
 		return fmt.Errorf("sqlite: %s: %w: closed", op, persist.ErrUnavailable)
 	}
-	err := within(ctx, db, bulk, fn)
+	err := within(ctx, turn, db, bulk, fn)
 	if err != nil && ctx.Err() != nil {
 		err = ctx.Err() // the cause, whatever the driver made of it
 	}
@@ -231,8 +238,9 @@ type txn struct {
 }
 
 // within runs fn in a transaction, of which nothing is left if fn fails.
-func within(ctx context.Context, db *sql.DB, bulk *bulkWriter, fn func(*txn) error) (err error) {
-	conn, err := db.Conn(ctx)
+func within(ctx context.Context, turn *giveway.Turn, db *sql.DB, bulk *bulkWriter, fn func(*txn) error) (err error) {
+	var conn *sql.Conn
+	turn.Wait(func() { conn, err = db.Conn(ctx) })
 	if err != nil {
 		return err
 	}
@@ -242,15 +250,17 @@ func within(ctx context.Context, db *sql.DB, bulk *bulkWriter, fn func(*txn) err
 		}
 		_ = conn.Close() // it only goes back
 	}()
-	tx, err := conn.BeginTx(ctx, nil)
+	var tx *sql.Tx
+	turn.Wait(func() { tx, err = conn.BeginTx(ctx, nil) })
 	if err != nil {
 		return err
 	}
-	if err := fn(&txn{Tx: tx, conn: conn, bulk: bulk}); err != nil {
+	if err := fn(&txn{Tx: tx, conn: conn, bulk: bulk, turn: turn}); err != nil {
 		_ = tx.Rollback() // the first error is the one that tells
 		return err
 	}
-	return tx.Commit()
+	turn.Wait(func() { err = tx.Commit() })
+	return err
 }
 
 // put checks rows and executes statement for each, in one transaction.
@@ -260,10 +270,7 @@ func put[T interface{ Validate() error }](ctx context.Context, s *Store, op, sta
 	}
 	var err error
 	write := func(turn *giveway.Turn) {
-		err = s.write(ctx, op, func(tx *txn) error {
-			tx.turn = turn
-			return bulk(ctx, tx, statement, rows, bind)
-		})
+		err = s.writeIn(ctx, turn, op, func(tx *txn) error { return bulk(ctx, tx, statement, rows, bind) })
 	}
 	if len(rows) < rowsPerStatement { // somebody may wait for it
 		write(nil)

@@ -40,8 +40,7 @@ func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error 
 func (s *Store) writeTracks(ctx context.Context, turn *giveway.Turn, rows []*persist.TrackRow) error {
 	const replace = `REPLACE INTO tracks (` + trackColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 	hour, others := s.noted.without(turn, rows)
-	err := s.write(ctx, "write tracks", func(tx *txn) error {
-		tx.turn = turn
+	err := s.writeIn(ctx, turn, "write tracks", func(tx *txn) error {
 		err := bulk(ctx, tx, replace, rows, func(args []any, r *persist.TrackRow) []any {
 			return append(args, r.BucketStart, r.Zone, r.DriverID, r.Part,
 				r.FirstTS, r.LastTS, r.FirstLat, r.FirstLon, r.LastLat, r.LastLon,
