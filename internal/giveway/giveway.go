@@ -21,20 +21,25 @@ import "time"
 
 const (
 	// slice is how long a lane computes between two pauses.
-	slice = 450 * time.Microsecond
-	// pause is as short as timers go; the system makes up to a millisecond of it.
-	pause = 20 * time.Microsecond
+	slice = 250 * time.Microsecond
+	// pause is enough for what waits to be seen. The system makes a little more of it.
+	pause = 50 * time.Microsecond
 )
 
 // Lane is for one computation at a time. It is safe for concurrent use; nil is a lane
 // for each computation alone.
 type Lane struct {
 	free   chan struct{}
+	sleep  func(time.Duration)
 	worked time.Duration // since the last pause; belongs to who has the lane
 }
 
 // NewLane makes a lane: a process should have one.
-func NewLane() *Lane { return &Lane{free: make(chan struct{}, 1)} }
+func NewLane() *Lane { return newLane(sleep) }
+
+func newLane(sleep func(time.Duration)) *Lane {
+	return &Lane{free: make(chan struct{}, 1), sleep: sleep}
+}
 
 // Turn is a computation that is under way. nil is one outside of any lane.
 type Turn struct {
@@ -104,7 +109,7 @@ func (l *Lane) Did(took time.Duration) {
 // add pauses if it is time. The lane is the caller's.
 func (l *Lane) add(took time.Duration) {
 	if l.worked += took; l.worked >= slice {
-		time.Sleep(pause)
+		l.sleep(pause)
 		l.worked = 0
 	}
 }

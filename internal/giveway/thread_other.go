@@ -2,6 +2,8 @@
 
 package giveway
 
+import "time"
+
 // Elsewhere threads have no priorities of their own that a program may set.
 func onLowThread(f func()) {
 	done := make(chan struct{})
@@ -11,6 +13,8 @@ func onLowThread(f func()) {
 	}()
 	<-done
 }
+
+func sleep(d time.Duration) { time.Sleep(d) }
 
 // AddProcessor does nothing here.
 func AddProcessor() {}

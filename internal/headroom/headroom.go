@@ -16,7 +16,7 @@ import (
 const (
 	// minRoom is the room of a small heap, bytes: collecting it each time a few
 	// megabytes of requests have come and gone would be most of the work.
-	minRoom = 32 << 20
+	minRoom = 48 << 20
 	// minPercent is the least room of a large one, of what is alive.
 	minPercent = 10
 	maxPercent = 100

@@ -23,11 +23,17 @@ const rowsPerCommit = 1000
 // WriteTracks writes so many rows at a time; after an error it may have written some.
 // Nothing is written if one of them is refused before.
 func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
-	if err := persist.ValidateAll(rows); err != nil {
+	var sorted []*persist.TrackRow
+	var err error
+	s.lane.Do(func(turn *giveway.Turn) {
+		if err = persist.ValidateAll(rows); err == nil {
+			sorted = inOrder(turn, rows)
+		}
+	})
+	if err != nil {
 		return fmt.Errorf("sqlite: write tracks: %w", err)
 	}
-	for part := range slices.Chunk(inOrder(rows), rowsPerCommit) {
-		var err error
+	for part := range slices.Chunk(sorted, rowsPerCommit) {
 		s.lane.Do(func(turn *giveway.Turn) { err = s.writeTracks(ctx, turn, part) })
 		if err != nil {
 			return err
@@ -57,14 +63,18 @@ func (s *Store) writeTracks(ctx context.Context, turn *giveway.Turn, rows []*per
 	return err
 }
 
+// comparisonsPerStep are some 0.1 ms of sorting.
+const comparisonsPerStep = 2048
+
 // inOrder returns the rows in the table's order, in which a page is changed
 // once and not once for each of its rows. Rows with one key stay in theirs.
-func inOrder(rows []persist.TrackRow) []*persist.TrackRow {
+func inOrder(turn *giveway.Turn, rows []persist.TrackRow) []*persist.TrackRow {
 	sorted := make([]*persist.TrackRow, len(rows))
 	for i := range rows {
 		sorted[i] = &rows[i]
 	}
 	slices.SortStableFunc(sorted, func(a, b *persist.TrackRow) int {
+		turn.Step(comparisonsPerStep)
 		return cmp.Or(cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.Zone, b.Zone), cmp.Compare(a.DriverID, b.DriverID))
 	})
 	return sorted
