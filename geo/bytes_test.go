@@ -32,5 +32,6 @@ func TestTwelveBytes(t *testing.T) {
 }
 
 func textBytes(start int64, list []TrackFix) int {
-	return len(encodePath(list)) + len(encodeTimes(start, list)) + len(encodeSpeeds(list))
+	path, times, speeds := encodeFixes(start, list)
+	return len(path) + len(times) + len(speeds)
 }

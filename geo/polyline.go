@@ -54,9 +54,20 @@ func readNumber(s string) (v uint64, rest string, err error) {
 func fold(v int64) uint64   { return uint64(v<<1) ^ uint64(v>>63) }
 func unfold(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
-// encodePath writes places as an encoded polyline of precision 5.
-func encodePath(fixes []TrackFix) string {
-	b := make([]byte, 0, 6*len(fixes)+8)
+// encodeFixes writes fixes, which are in order of time, for a bucket that starts at
+// start, ms. The texts are parts of one string.
+func encodeFixes(start int64, fixes []TrackFix) (path, times, speeds string) {
+	var room [512]byte
+	b := appendPath(room[:0], fixes)
+	timesAt := len(b)
+	b = appendTimes(b, start, fixes)
+	speedsAt := len(b)
+	text := string(appendSpeeds(b, fixes))
+	return text[:timesAt], text[timesAt:speedsAt], text[speedsAt:]
+}
+
+// appendPath writes places as an encoded polyline of precision 5.
+func appendPath(b []byte, fixes []TrackFix) []byte {
 	var lat, lon int64
 	for _, f := range fixes {
 		nextLat, nextLon := int64(math.Round(f.Lat*polylineOne)), int64(math.Round(f.Lon*polylineOne))
@@ -64,23 +75,21 @@ func encodePath(fixes []TrackFix) string {
 		b = appendNumber(b, fold(nextLon-lon))
 		lat, lon = nextLat, nextLon
 	}
-	return string(b)
+	return b
 }
 
-// encodeTimes writes ascending times as differences, the first from start, ms.
-func encodeTimes(start int64, fixes []TrackFix) string {
-	b := make([]byte, 0, 3*len(fixes)+2)
+// appendTimes writes ascending times as differences, the first from start, ms.
+func appendTimes(b []byte, start int64, fixes []TrackFix) []byte {
 	for _, f := range fixes {
 		b = appendNumber(b, uint64(f.TS-start))
 		start = f.TS
 	}
-	return string(b)
+	return b
 }
 
-// encodeSpeeds writes speeds in cm/s plus one, and zero for an unknown one; of a fix
+// appendSpeeds writes speeds in cm/s plus one, and zero for an unknown one; of a fix
 // that is made up, mockedSpeed more.
-func encodeSpeeds(fixes []TrackFix) string {
-	b := make([]byte, 0, 3*len(fixes))
+func appendSpeeds(b []byte, fixes []TrackFix) []byte {
 	for _, f := range fixes {
 		speed := uint64(0)
 		if f.SpeedMPS >= 0 {
@@ -91,7 +100,7 @@ func encodeSpeeds(fixes []TrackFix) string {
 		}
 		b = appendNumber(b, speed)
 	}
-	return string(b)
+	return b
 }
 
 // decodeFixes reads what the three encoders wrote, appending to fixes. The

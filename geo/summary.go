@@ -18,6 +18,7 @@ func summarize(zone, driver string, start, part int64, packed string) (row persi
 	spread(list, accuracy)
 	metres, along := wayOf(list)
 	first, last := list[0], list[len(list)-1]
+	path, times, speeds := encodeFixes(start, list)
 	return persist.TrackRow{
 		DriverID: driver, Zone: zone, BucketStart: start, Part: part,
 		FirstTS: first.TS, LastTS: last.TS,
@@ -28,9 +29,9 @@ func summarize(zone, driver string, start, part int64, packed string) (row persi
 		TopSpeedMPS:   topSpeed(list, along),
 		MeanAccuracyM: accuracy,
 		MockFixes:     mocksAmong(list),
-		Path:          encodePath(list),
-		Times:         encodeTimes(start, list),
-		Speeds:        encodeSpeeds(list),
+		Path:          path,
+		Times:         times,
+		Speeds:        speeds,
 	}, true
 }
 

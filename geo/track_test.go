@@ -17,9 +17,8 @@ import (
 // The worked example of the format's own description:
 // https://developers.google.com/maps/documentation/utilities/polylinealgorithm
 func TestPathIsGooglesPolyline(t *testing.T) {
-	require.Equal(t, "_p~iF~ps|U_ulLnnqC_mqNvxq`@", encodePath([]TrackFix{
-		{Lat: 38.5, Lon: -120.2}, {Lat: 40.7, Lon: -120.95}, {Lat: 43.252, Lon: -126.453},
-	}))
+	path, _, _ := encodeFixes(0, []TrackFix{{Lat: 38.5, Lon: -120.2}, {Lat: 40.7, Lon: -120.95}, {Lat: 43.252, Lon: -126.453}})
+	require.Equal(t, "_p~iF~ps|U_ulLnnqC_mqNvxq`@", path)
 }
 
 // The worked example of docs/track-format.md.
@@ -29,9 +28,10 @@ func TestTrackFormatExample(t *testing.T) {
 		{TS: base + 5500, Lat: 12.97190, Lon: 77.59455, SpeedMPS: Unknown},
 		{TS: base + 9480, Lat: 12.97221, Lon: 77.59449, SpeedMPS: 0, Mock: true},
 	}
-	require.Equal(t, "oodnAgerxM{@H}@J", encodePath(fixes))
-	require.Equal(t, "{m@_|Bk{B", encodeTimes(base, fixes))
-	require.Equal(t, "rY?`__A", encodeSpeeds(fixes))
+	path, times, speeds := encodeFixes(base, fixes)
+	require.Equal(t, "oodnAgerxM{@H}@J", path)
+	require.Equal(t, "{m@_|Bk{B", times)
+	require.Equal(t, "rY?`__A", speeds)
 }
 
 func drawTrack(rt *rapid.T) []TrackFix {
@@ -54,7 +54,8 @@ func drawTrack(rt *rapid.T) []TrackFix {
 func TestTrackFormatRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		want := drawTrack(rt)
-		got, err := decodeFixes(nil, base, encodePath(want), encodeTimes(base, want), encodeSpeeds(want))
+		path, times, speeds := encodeFixes(base, want)
+		got, err := decodeFixes(nil, base, path, times, speeds)
 		require.NoError(rt, err)
 		require.Equal(rt, want, got)
 	})
@@ -132,10 +133,11 @@ func TestSummary(t *testing.T) {
 func TestLoadTrack(t *testing.T) {
 	s := &store{}
 	put := func(zone string, start, part int64, fixes ...TrackFix) {
+		path, times, speeds := encodeFixes(start, fixes)
 		require.NoError(t, s.WriteTracks(t.Context(), []persist.TrackRow{{
 			DriverID: "d", Zone: zone, BucketStart: start, Part: part, Fixes: len(fixes),
 			FirstTS: fixes[0].TS, LastTS: fixes[len(fixes)-1].TS,
-			Path: encodePath(fixes), Times: encodeTimes(start, fixes), Speeds: encodeSpeeds(fixes),
+			Path: path, Times: times, Speeds: speeds,
 		}}))
 	}
 	fix := func(ts int64) TrackFix {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"hyperlocal/cache"
 	"hyperlocal/cache/glob"
@@ -36,6 +37,10 @@ func (e *Engine) HScan(ctx context.Context, key, cursor, match string, count int
 	return page.fields, page.next, err
 }
 
+// maxScanRoom bounds what a page makes room for before it knows how long it will be,
+// bytes.
+const maxScanRoom = 64 << 10
+
 func (r reader) hscan(key, cursor, match string, count int) (page hashPage, err error) {
 	var from uint64
 	if cursor != "" {
@@ -50,14 +55,31 @@ func (r reader) hscan(key, cursor, match string, count int) (page hashPage, err 
 	if h == nil || err != nil {
 		return page, err
 	}
-	if match == "" {
-		page.fields = make([]cache.Field, 0, min(count, h.Len()))
-	}
+	// A page is one string, since one of some hundred fields would be hundreds of
+	// strings, which cost more to make and to collect.
+	var text strings.Builder
+	var ends []int // of names and values in turns
 	next, more := h.Page(from, count, func(name, value []byte) {
-		if match == "" || glob.Match(match, string(name)) {
-			page.fields = append(page.fields, cache.Field{Name: string(name), Value: string(value)})
+		if match != "" && !glob.Match(match, string(name)) {
+			return
 		}
+		if ends == nil && match == "" { // most fields of a hash are alike
+			n := min(count, h.Len())
+			ends = make([]int, 0, 2*n)
+			text.Grow(min((len(name)+len(value))*n*9/8, maxScanRoom))
+		}
+		text.Write(name)
+		ends = append(ends, text.Len())
+		text.Write(value)
+		ends = append(ends, text.Len())
 	})
+	page.fields = make([]cache.Field, len(ends)/2)
+	all, begin := text.String(), 0
+	for i := range page.fields {
+		name, value := ends[2*i], ends[2*i+1]
+		page.fields[i] = cache.Field{Name: all[begin:name], Value: all[name:value]}
+		begin = value
+	}
 	if more {
 		page.next = strconv.FormatUint(next, 10)
 	}
