@@ -35,6 +35,7 @@ type options struct {
 	interval time.Duration
 	warmup   time.Duration
 	duration time.Duration
+	nodeNice int
 }
 
 func main() {
@@ -64,6 +65,7 @@ func run(ctx context.Context, args []string) error {
 	})
 	f.IntVar(&o.drivers, "drivers", 0, "drivers (default 1,000,000, and 400,000 for an outage)")
 	f.DurationVar(&o.duration, "duration", 0, "time that counts (default 60s, and 40s for each phase of an outage)")
+	f.IntVar(&o.nodeNice, "node-nice", 0, "the Cassandra node's nice `value`: with 19 it takes little from the server, as if it were elsewhere")
 	listen := f.String("listen", "", "be what is measured instead of the server, on this `host:port` (the program starts itself so)")
 	redis := f.String("redis", "", "be glue to the Redis at this `host:port`")
 	_ = f.Parse(args[1:]) // it exits itself
