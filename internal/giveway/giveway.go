@@ -48,8 +48,8 @@ type Turn struct {
 	steps int
 }
 
-// Do waits until no other computation is under way, and has compute do this one, in
-// another goroutine. It must not begin another one, or wait for one.
+// Do waits until no other computation is under way, and has compute do this one, maybe
+// in another goroutine. It must not begin another one, or wait for one.
 func (l *Lane) Do(compute func(*Turn)) {
 	if l == nil {
 		l = NewLane()

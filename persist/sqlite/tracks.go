@@ -22,28 +22,25 @@ const rowsPerCommit = 1000
 
 // WriteTracks writes so many rows at a time; after an error it may have written some.
 // Nothing is written if one of them is refused before.
-func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
-	var sorted []*persist.TrackRow
-	var err error
-	s.lane.Do(func(turn *giveway.Turn) {
-		if err = persist.ValidateAll(rows); err == nil {
-			sorted = inOrder(turn, rows)
-		}
-	})
-	if err != nil {
+func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) (err error) {
+	s.lane.Do(func(turn *giveway.Turn) { err = s.writeTracks(ctx, turn, rows) })
+	return err
+}
+
+func (s *Store) writeTracks(ctx context.Context, turn *giveway.Turn, rows []persist.TrackRow) error {
+	if err := persist.ValidateAll(rows); err != nil {
 		return fmt.Errorf("sqlite: write tracks: %w", err)
 	}
-	for part := range slices.Chunk(sorted, rowsPerCommit) {
-		s.lane.Do(func(turn *giveway.Turn) { err = s.writeTracks(ctx, turn, part) })
-		if err != nil {
+	for part := range slices.Chunk(inOrder(turn, rows), rowsPerCommit) {
+		if err := s.commitTracks(ctx, turn, part); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeTracks writes all rows, which are in the table's order, or none.
-func (s *Store) writeTracks(ctx context.Context, turn *giveway.Turn, rows []*persist.TrackRow) error {
+// commitTracks writes all rows, which are in the table's order, or none.
+func (s *Store) commitTracks(ctx context.Context, turn *giveway.Turn, rows []*persist.TrackRow) error {
 	const replace = `REPLACE INTO tracks (` + trackColumns + `) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`
 	hour, others := s.noted.without(turn, rows)
 	err := s.writeIn(ctx, turn, "write tracks", func(tx *txn) error {
