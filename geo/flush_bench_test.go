@@ -44,11 +44,11 @@ func BenchmarkFlush(b *testing.B) {
 		flushRounds(b, s, flushBars{warmup: 2, seconds: 0.6, lane: lane})
 	})
 	b.Run("cassandra", func(b *testing.B) {
-		node := testenv.OwnNode(b)
-		s, err := cassandra.Open(b.Context(), "cassandra://"+node.Address+"/bench?timeout=20s", cassandra.Options{})
+		node, lane := testenv.OwnNode(b), giveway.NewLane()
+		s, err := cassandra.Open(b.Context(), "cassandra://"+node.Address+"/bench?timeout=20s", cassandra.Options{Lane: lane})
 		require.NoError(b, err)
 		defer func() { require.NoError(b, s.Close()) }()
-		flushRounds(b, s, flushBars{warmup: 50, seconds: 1.5, lane: giveway.NewLane(), node: node.PID()})
+		flushRounds(b, s, flushBars{warmup: 50, seconds: 1.5, lane: lane, node: node.PID()})
 	})
 }
 

@@ -89,7 +89,7 @@ func (c config) openDatabase(ctx context.Context, existing bool) (persist.Store,
 		}
 		return s, nil
 	case scheme == "cassandra":
-		options := cassandra.Options{Retention: c.TrackRetention, Existing: existing}
+		options := cassandra.Options{Retention: c.TrackRetention, Existing: existing, Lane: background}
 		if c.TrackRetention == 0 {
 			options.Retention = cassandra.KeepForever
 		}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/gocql/gocql"
 	"golang.org/x/sync/errgroup"
+
+	"hyperlocal/internal/giveway"
 )
 
 const (
@@ -18,6 +20,8 @@ const (
 	maxBatchBytes = 256 << 10
 	// inFlight is how many reads one call has under way; of batches, see pacer.
 	inFlight = 8
+	// comparisonsPerStep are some 0.2 ms of work, after which requests have their turn.
+	comparisonsPerStep = 2048
 )
 
 // table is how rows of type T are written.
@@ -34,10 +38,10 @@ type table[T any] struct {
 	firstStays bool
 }
 
-// batches sorts rows and yields them in pieces that lie in one partition each,
-// with one row of each key. (Two in one batch would have one timestamp, and
-// Cassandra then takes the greater value of each column, mixing the two.)
-func (t table[T]) batches(rows []T) iter.Seq[[]*T] {
+// sorted returns rows in order, with one row of each key. (Two in one batch would have
+// one timestamp, and Cassandra then takes the greater value of each column, mixing the
+// two.)
+func (t table[T]) sorted(turn *giveway.Turn, rows []T) []*T {
 	sorted := make([]*T, len(rows))
 	for i := range rows {
 		sorted[i] = &rows[i]
@@ -45,8 +49,18 @@ func (t table[T]) batches(rows []T) iter.Seq[[]*T] {
 	if !t.firstStays {
 		slices.Reverse(sorted)
 	}
-	slices.SortStableFunc(sorted, t.compare)
-	sorted = slices.CompactFunc(sorted, func(a, b *T) bool { return t.compare(a, b) == 0 })
+	slices.SortStableFunc(sorted, func(a, b *T) int {
+		turn.Step(comparisonsPerStep)
+		return t.compare(a, b)
+	})
+	return slices.CompactFunc(sorted, func(a, b *T) bool {
+		turn.Step(comparisonsPerStep)
+		return t.compare(a, b) == 0
+	})
+}
+
+// batches yields what is sorted in pieces that lie in one partition each.
+func (t table[T]) batches(sorted []*T) iter.Seq[[]*T] {
 	return func(yield func([]*T) bool) {
 		start, bytes := 0, 0
 		for i, row := range sorted {
@@ -69,29 +83,51 @@ func (t table[T]) batches(rows []T) iter.Seq[[]*T] {
 // write writes rows with one timestamp, several batches at a time.
 func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp int64) error {
 	group, ctx := errgroup.WithContext(ctx)
+	var sorted []*T
+	s.lane.Do(func(turn *giveway.Turn) { sorted = t.sorted(turn, rows) })
+	began := time.Now()
 	var stopped error
-	for piece := range t.batches(rows) {
+	for piece := range t.batches(sorted) {
 		if stopped = s.pace.enter(ctx); stopped != nil {
 			break // by the caller, or by a failure
 		}
 		group.Go(func() (err error) {
-			began := time.Now()
-			defer func() { s.pace.leave(time.Since(began), err != nil && outage(err)) }()
-			entries := make([]gocql.BatchEntry, len(piece))
-			for i, row := range piece {
-				entries[i] = gocql.BatchEntry{Stmt: t.insert, Args: t.bind(row), Idempotent: true}
-			}
-			return s.session.hedged(ctx, func(policy gocql.SpeculativeExecutionPolicy) error {
-				batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).WithTimestamp(timestamp)
-				batch.Entries = entries
-				return s.session.ExecuteBatch(batch.SpeculativeExecutionPolicy(policy))
-			})
+			sent := time.Now()
+			defer func() {
+				s.pace.leave(answer{
+					took: time.Since(sent), failed: err != nil && outage(err), late: time.Since(began) > patience,
+				})
+			}()
+			s.lane.Do(func(turn *giveway.Turn) { err = s.send(ctx, turn, t.entries(piece), timestamp) })
+			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	return stopped
+}
+
+// entries are the statements that write rows of one partition.
+func (t table[T]) entries(rows []*T) []gocql.BatchEntry {
+	entries := make([]gocql.BatchEntry, len(rows))
+	for i, row := range rows {
+		entries[i] = gocql.BatchEntry{Stmt: t.insert, Args: t.bind(row), Idempotent: true}
+	}
+	return entries
+}
+
+// send has a batch executed. The driver makes a message of it in this thread, while
+// others may have the lane already: it is seldom that one is under way.
+func (s *Store) send(ctx context.Context, turn *giveway.Turn, entries []gocql.BatchEntry, timestamp int64) (err error) {
+	turn.Wait(func() {
+		err = s.session.hedged(ctx, func(policy gocql.SpeculativeExecutionPolicy) error {
+			batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).WithTimestamp(timestamp)
+			batch.Entries = entries
+			return s.session.ExecuteBatch(batch.SpeculativeExecutionPolicy(policy))
+		})
+	})
+	return err
 }
 
 // each calls fn for every one of keys, several at a time, and returns the

@@ -38,7 +38,7 @@ func TestBatches(t *testing.T) {
 			want[keyOf(&rows[i])] = rows[i].Path
 		}
 		got := map[string]string{}
-		for batch := range tracks.batches(rows) {
+		for batch := range tracks.batches(tracks.sorted(nil, rows)) {
 			require.LessOrEqual(t, len(batch), maxBatchRows)
 			bytes := 0
 			for _, r := range batch {
@@ -59,7 +59,7 @@ func keyOf(r *persist.TrackRow) string {
 
 func TestBatchesKeepTheFirstWhereTheFirstStays(t *testing.T) {
 	ms := []persist.Movement{{StoreID: "S", Seq: 2, Kind: "a"}, {StoreID: "S", Seq: 1}, {StoreID: "S", Seq: 2, Kind: "b"}}
-	all := slices.Collect(movementsTable.batches(ms))
+	all := slices.Collect(movementsTable.batches(movementsTable.sorted(nil, ms)))
 	require.Len(t, all, 1)
 	require.Equal(t, []*persist.Movement{&ms[1], &ms[0]}, all[0])
 }

@@ -46,6 +46,7 @@ import (
 
 	"github.com/gocql/gocql"
 
+	"hyperlocal/internal/giveway"
 	"hyperlocal/persist"
 )
 
@@ -56,6 +57,9 @@ type Options struct {
 	Retention time.Duration
 	// Existing: a keyspace that is not there is refused, rather than made.
 	Existing bool
+	// Lane is where rows are sorted and made into messages, beside other computations
+	// that give way to requests. It may be nil.
+	Lane *giveway.Lane
 }
 
 // KeepForever is a Retention.
@@ -70,6 +74,7 @@ type Store struct {
 	ttl     int // of tracks, in seconds; 0: none
 	clock   clock
 	pace    *pacer // of batches
+	lane    *giveway.Lane
 
 	hours  *seen[driverHour]
 	days   *seen[int64]
@@ -116,6 +121,7 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 		session: session,
 		ttl:     ttl,
 		pace:    newPacer(),
+		lane:    opts.Lane,
 		hours:   newSeen[driverHour](indexLife, time.Now),
 		days:    newSeen[int64](indexLife, time.Now),
 		blocks:  newSeen[ledgerBlock](indexLife, time.Now),

@@ -8,22 +8,27 @@ import (
 
 // The bounds of how many batches are under way at a time, of all calls together.
 const (
-	minInFlight = 2
+	minInFlight = 1
 	maxInFlight = 64
 	// paceWindow is how many answers make a judgement.
 	paceWindow = 16
 	// slowFactor is how much longer than usual answers take when there are too many
 	// under way.
 	slowFactor = 1.5
+	// patience is how long a call may take until it is late.
+	patience = 300 * time.Millisecond
 )
 
-// pacer lets as many requests be under way as the cluster answers without growing
-// slower: additive increase, multiplicative decrease, as TCP does it. What answers
-// usually take is the least of windows' means, from when as few as possible were under
-// way: it begins with those. If answers are slow though no fewer can be, it is the
-// cluster that has become slower, and that is what is usual from then on. A mean that
-// drifted with what is seen would follow the queue that many requests make themselves,
-// and end at the most of them.
+// pacer lets one request be under way at a time, as long as that is fast enough. Beside
+// a cluster that shares its processors with the server, or nodes that have two, more are
+// seen by everybody else. While calls are late, it lets as many be under way as the
+// cluster answers without growing slower: additive increase, multiplicative decrease, as
+// TCP does it; and fewer again, one by one, when none is late. What answers usually take
+// is the least of windows' means, from when as few as possible were under way: it begins
+// with those. If answers are slow though no fewer can be, it is the cluster that has
+// become slower, and that is what is usual from then on. A mean that drifted with what is
+// seen would follow the queue that many requests make themselves, and end at the most of
+// them.
 type pacer struct {
 	mu      sync.Mutex // guards what follows
 	limit   int
@@ -33,6 +38,7 @@ type pacer struct {
 	usual time.Duration // 0: not known yet
 	sum   time.Duration // of this window
 	count int
+	late  bool // a call was
 }
 
 func newPacer() *pacer { return &pacer{limit: minInFlight} }
@@ -66,18 +72,25 @@ func (p *pacer) enter(ctx context.Context) error {
 	}
 }
 
-// leave says that a request was answered, after which time and whether by a failure
-// of the cluster.
-func (p *pacer) leave(took time.Duration, failed bool) {
+// answer is what became of a request.
+type answer struct {
+	took   time.Duration
+	failed bool // the cluster
+	late   bool // the call has been going on for longer than patience
+}
+
+// leave says that a request was answered.
+func (p *pacer) leave(a answer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.flying--
-	if failed {
+	p.late = p.late || a.late
+	if a.failed {
 		p.limit = max(minInFlight, p.limit/2)
-		p.sum, p.count = 0, 0
-	} else if p.sum, p.count = p.sum+took, p.count+1; p.count >= paceWindow {
+		p.sum, p.count, p.late = 0, 0, false
+	} else if p.sum, p.count = p.sum+a.took, p.count+1; p.count >= paceWindow {
 		p.judge(p.sum / time.Duration(p.count))
-		p.sum, p.count = 0, 0
+		p.sum, p.count, p.late = 0, 0, false
 	}
 	p.admit()
 }
@@ -92,7 +105,11 @@ func (p *pacer) judge(mean time.Duration) {
 		p.limit = max(minInFlight, p.limit*3/4)
 		return
 	}
-	p.limit = min(maxInFlight, p.limit+1)
+	if p.late {
+		p.limit = min(maxInFlight, p.limit+1)
+	} else {
+		p.limit = max(minInFlight, p.limit-1)
+	}
 }
 
 // admit lets those go whose turn it is. p.mu is held.

@@ -12,12 +12,13 @@ import (
 	"pgregory.net/rapid"
 )
 
-// windows tells a pacer of so many windows of answers that took a time each.
+// windows tells a pacer of so many windows of answers that took a time each, in calls
+// that are late.
 func (p *pacer) windows(t *testing.T, n int, took time.Duration) {
 	t.Helper()
 	for range n * paceWindow {
 		require.NoError(t, p.enter(t.Context()))
-		p.leave(took, false)
+		p.leave(answer{took: took, late: true})
 	}
 }
 
@@ -39,9 +40,34 @@ func TestPaceFollowsLatency(t *testing.T) {
 	require.Equal(t, maxInFlight, p.limit, "slow for good is what it is now")
 	for range 10 {
 		require.NoError(t, p.enter(t.Context()))
-		p.leave(time.Second, true)
+		p.leave(answer{took: time.Second, failed: true})
 	}
 	require.Equal(t, minInFlight, p.limit, "failures count at once")
+}
+
+// One is under way at a time as long as that is fast enough.
+func TestPaceGrowsForThoseWhoAreLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer()
+		call := func(batches int) {
+			began := time.Now()
+			for range batches {
+				require.NoError(t, p.enter(t.Context()))
+				time.Sleep(5 * time.Millisecond)
+				p.leave(answer{took: 5 * time.Millisecond, late: time.Since(began) > patience})
+			}
+		}
+		for range 100 {
+			call(int(patience / (5 * time.Millisecond)))
+		}
+		require.Equal(t, minInFlight, p.limit)
+		call(1000)
+		require.Greater(t, p.limit, 50)
+		for range 100 {
+			call(10)
+		}
+		require.Equal(t, minInFlight, p.limit)
+	})
 }
 
 func TestPaceStaysWithinItsBounds(t *testing.T) {
@@ -49,7 +75,11 @@ func TestPaceStaysWithinItsBounds(t *testing.T) {
 		p := newPacer()
 		for range rapid.IntRange(0, 500).Draw(t, "answers") {
 			require.NoError(t, p.enter(context.Background()))
-			p.leave(time.Duration(rapid.IntRange(0, 1000).Draw(t, "ms"))*time.Millisecond, rapid.IntRange(0, 20).Draw(t, "fate") == 0)
+			p.leave(answer{
+				took:   time.Duration(rapid.IntRange(0, 1000).Draw(t, "ms")) * time.Millisecond,
+				failed: rapid.IntRange(0, 20).Draw(t, "fate") == 0,
+				late:   rapid.Bool().Draw(t, "late"),
+			})
 			require.True(t, p.limit >= minInFlight && p.limit <= maxInFlight)
 			require.Zero(t, p.flying)
 		}
@@ -73,12 +103,12 @@ func TestPaceIsKept(t *testing.T) {
 				most.Store(max(most.Load(), n))
 				time.Sleep(10 * time.Millisecond)
 				flying.Add(-1)
-				p.leave(10*time.Millisecond, false)
+				p.leave(answer{took: 10 * time.Millisecond, late: true})
 			})
 		}
 		wg.Wait()
 		require.LessOrEqual(t, most.Load(), int64(maxInFlight))
-		require.GreaterOrEqual(t, most.Load(), int64(10), "one more for each window of answers")
+		require.GreaterOrEqual(t, most.Load(), int64(5), "one more for each window of answers")
 		require.Zero(t, p.flying)
 		require.Empty(t, p.waiting)
 	})

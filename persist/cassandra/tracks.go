@@ -11,6 +11,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/gocql/gocql"
 
+	"hyperlocal/internal/giveway"
 	"hyperlocal/persist"
 )
 
@@ -124,17 +125,21 @@ func (s *Store) indexTTL() int {
 // WriteTracks writes the index rows that this server has not written lately,
 // then the rows: a row is never there without a way to it.
 func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
-	if err := persist.ValidateAll(rows); err != nil {
-		return fmt.Errorf("cassandra: write tracks: %w", err)
-	}
-	return s.call(ctx, "write tracks", func() error {
-		timestamp := s.clock.now()
-		hours := make([]driverHour, len(rows))
-		days := make([]int64, len(rows))
+	var invalid error
+	hours := make([]driverHour, len(rows))
+	days := make([]int64, len(rows))
+	s.lane.Do(func(turn *giveway.Turn) {
+		invalid = persist.ValidateAll(rows)
 		for i, r := range rows {
 			hours[i] = hourOf(r)
 			days[i] = hours[i].day()
 		}
+	})
+	if invalid != nil {
+		return fmt.Errorf("cassandra: write tracks: %w", invalid)
+	}
+	return s.call(ctx, "write tracks", func() error {
+		timestamp := s.clock.now()
 		if err := writeIndex(ctx, s, s.days, s.daysTable(), days, timestamp); err != nil {
 			return err
 		}
