@@ -98,15 +98,28 @@ func (fl *Flusher) drainFiles(ctx context.Context) (more bool, err error) {
 	for len(parcels) > 0 {
 		part := parcels[:min(fl.pace.Burst(), len(parcels))]
 		parcels = parcels[len(part):]
-		if err := fl.pace.WaitN(ctx, len(part)); err != nil {
-			return false, err
-		}
-		if err := fl.writeParcels(ctx, part); err != nil {
+		if err := fl.drainParcels(ctx, part); err != nil {
 			return false, err
 		}
 	}
 	fl.spill.Commit()
 	return true, nil
+}
+
+// drainParcels writes parcels at the rate of drains, and not beside what is due.
+func (fl *Flusher) drainParcels(ctx context.Context, parcels []parcel) error {
+	if len(parcels) == 0 {
+		return nil
+	}
+	if err := fl.pace.WaitN(ctx, len(parcels)); err != nil {
+		return err
+	}
+	leave, err := fl.slots.enter(ctx)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return fl.writeParcels(ctx, parcels)
 }
 
 // drained notes since when the oldest bucket in the files waits; 0 if they are empty.

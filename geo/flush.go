@@ -62,9 +62,9 @@ type Flusher struct {
 	pace      *rate.Limiter // of rows that waited
 	aside     *Aside        // or nil
 
-	slots   chan struct{} // of zones whose rows are written at a time
-	writers sync.Pool     // of *zoneWriter
-	rows    sync.Pool     // of *[]persist.TrackRow, empty
+	slots   slots
+	writers sync.Pool // of *zoneWriter
+	rows    sync.Pool // of *[]persist.TrackRow, empty
 
 	mu        sync.Mutex
 	stats     FlushStats
@@ -79,8 +79,7 @@ type Flusher struct {
 // How the flusher works.
 const (
 	rowsPerWrite   = 4000 // some 2 MB
-	zonesAtOnce    = 4
-	turnsPerPeriod = 60 // Run looks so many times per period for zones whose turn it is
+	turnsPerPeriod = 60   // Run looks so many times per period for zones whose turn it is
 )
 
 // NewFlusher makes a flusher of the fleet's buckets. It does nothing before
@@ -110,7 +109,7 @@ func NewFlusher(fleet *Fleet, store persist.Tracks, opt FlushOptions) *Flusher {
 		pace:      rate.NewLimiter(rate.Limit(opt.DrainRows), min(rowsPerWrite, opt.DrainRows)),
 		aside:     opt.Aside,
 		owner:     uuid.NewString(),
-		slots:     make(chan struct{}, zonesAtOnce),
+		slots:     newSlots(),
 		backlogs:  map[string]*backlog{},
 		wait:      wait,
 		complains: map[string]time.Time{},

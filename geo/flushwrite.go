@@ -96,12 +96,11 @@ func (w *zoneWriter) add(ctx context.Context, p parcel) error {
 
 // flush writes what was added, and removes the buckets that are whole by that.
 func (w *zoneWriter) flush(ctx context.Context) error {
-	if w.pace && len(w.parcels) > 0 {
-		if err := w.fl.pace.WaitN(ctx, len(w.parcels)); err != nil {
-			return err
-		}
+	write := w.fl.writeParcels
+	if w.pace {
+		write = w.fl.drainParcels
 	}
-	if err := w.fl.writeParcels(ctx, w.parcels); err != nil {
+	if err := write(ctx, w.parcels); err != nil {
 		return err
 	}
 	clear(w.parcels)

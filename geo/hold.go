@@ -50,11 +50,14 @@ func (fl *Flusher) since(b sealedBucket) int64 {
 	return b.start + fl.fleet.bucketMS
 }
 
-// split divides sealed buckets in order of start into new ones and those that waited
-// longer than two turns, which are left to the drain. A late part goes with an earlier
-// part of its bucket.
+// newSince is since when what was sealed is new, ms. What was sealed before waits: after
+// an outage that is something in every zone, and not to be written all at once.
+func (fl *Flusher) newSince() int64 { return fl.fleet.nowMS() - fl.every.Milliseconds()/3 }
+
+// split divides sealed buckets in order of start into new ones and those that wait,
+// which are left to the drain. A late part goes with an earlier part of its bucket.
 func (fl *Flusher) split(all []sealedBucket) (fresh, waited []sealedBucket) {
-	oldest := fl.fleet.nowMS() - 2*fl.every.Milliseconds()
+	oldest := fl.newSince()
 	for _, b := range all {
 		follows := b.late && len(waited) > 0 && waited[len(waited)-1].start == b.start
 		if b.part > oldest && !follows {
@@ -67,8 +70,7 @@ func (fl *Flusher) split(all []sealedBucket) (fresh, waited []sealedBucket) {
 }
 
 // look seals a zone's closed buckets, weighs those that wait and spills what is too
-// much. What was sealed at this turn or the one before does not wait unless nothing is
-// written at all.
+// much. What was sealed just now does not wait unless nothing is written at all.
 func (fl *Flusher) look(ctx context.Context, k *zoneKeys) error {
 	now := fl.fleet.now()
 	if err := fl.seal(ctx, k, fl.closedAt(now.UnixMilli())); err != nil {
@@ -79,8 +81,8 @@ func (fl *Flusher) look(ctx context.Context, k *zoneKeys) error {
 		return err
 	}
 	if !fl.pausing(now) {
-		turn := now.Add(-fl.every * 3 / 2).UnixMilli()
-		all = slices.DeleteFunc(all, func(b sealedBucket) bool { return b.part > turn })
+		since := fl.newSince()
+		all = slices.DeleteFunc(all, func(b sealedBucket) bool { return b.part > since })
 	}
 	if err := fl.weigh(ctx, k, all); err != nil || fl.spill == nil || !fl.tooMuch() {
 		return err
@@ -135,13 +137,21 @@ func (fl *Flusher) weigh(ctx context.Context, k *zoneKeys, all []sealedBucket) e
 	return nil
 }
 
-// overdue notes buckets of a zone that could not be written, without their bytes.
-func (fl *Flusher) overdue(zone string, all []sealedBucket) {
-	next := newBacklog()
-	for _, b := range all {
-		next.since[b.member] = fl.since(b)
+// overdue notes buckets of a zone that wait. They are weighed at its next turn.
+func (fl *Flusher) overdue(zone string, waited []sealedBucket) {
+	if len(waited) == 0 {
+		return
 	}
-	fl.setBacklog(zone, next)
+	fl.mu.Lock()
+	defer fl.mu.Unlock()
+	b := fl.backlogs[zone]
+	if b == nil {
+		b = newBacklog()
+		fl.backlogs[zone] = b
+	}
+	for _, w := range waited {
+		b.since[w.member] = fl.since(w)
+	}
 }
 
 // setBacklog notes what waits of a zone; nil is nothing.

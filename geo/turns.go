@@ -93,8 +93,8 @@ func (fl *Flusher) begin(z *zoneTurn, now time.Time) bool {
 	return true
 }
 
-// writeDue writes what is new in a zone as soon as there is a slot. If the
-// database does not answer, the zone stays due.
+// writeDue writes what is new in a zone as soon as there is a slot, and leaves to the
+// drain what waited. If the database does not answer, the zone stays due.
 func (fl *Flusher) writeDue(ctx context.Context, k *zoneKeys, z *zoneTurn) {
 	again := true
 	defer func() {
@@ -103,24 +103,24 @@ func (fl *Flusher) writeDue(ctx context.Context, k *zoneKeys, z *zoneTurn) {
 		z.busy = false
 		z.due = z.due || again
 	}()
-	select {
-	case <-ctx.Done():
+	leave, err := fl.slots.enter(ctx)
+	if err != nil {
 		return
-	case fl.slots <- struct{}{}:
-		defer func() { <-fl.slots }()
 	}
+	defer leave()
 	if fl.pausing(fl.fleet.now()) {
 		return
 	}
 	fl.mu.Lock()
 	z.due = false // but for a turn that comes while we write
 	fl.mu.Unlock()
-	err := fl.leased(ctx, k, writeNew, func() error {
+	err = fl.leased(ctx, k, writeNew, func() error {
 		all, err := fl.sealed(ctx, k)
 		if err != nil {
 			return err
 		}
-		fresh, _ := fl.split(all)
+		fresh, waited := fl.split(all)
+		fl.overdue(k.id, waited) // the drain is to know
 		return fl.writeSealed(ctx, k, newestFirst(fresh), false)
 	})
 	if err != nil && ctx.Err() == nil {

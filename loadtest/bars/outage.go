@@ -144,8 +144,8 @@ type script struct {
 	target  *target
 	phase   int
 	latency [numPhases]*hdrhistogram.Histogram
-	waiting [numPhases]float64 // bytes that wait for the database as a phase begins
-	pulses  func() error       // ends them
+	begun   [numPhases + 1]float64 // rows that are written as a phase begins
+	pulses  func() error           // ends them
 	failed  error
 }
 
@@ -157,7 +157,7 @@ func (s *script) enter(ctx context.Context, phase int) {
 	s.phase = phase
 	s.failed = s.calm()
 	if s.failed == nil {
-		s.waiting[phase], s.failed = s.backlog(ctx)
+		s.begun[phase], s.failed = s.rows(ctx)
 	}
 	switch {
 	case s.failed != nil:
@@ -177,28 +177,22 @@ func (s *script) calm() error {
 	return errors.Join(err, s.resume())
 }
 
-// backlog is how many bytes wait for the database.
-func (s *script) backlog(ctx context.Context) (bytes float64, err error) {
-	for _, name := range []string{"hyperlocal_flush_waiting_bytes", "hyperlocal_flush_spill_bytes"} {
-		n, err := s.target.metric(ctx, name)
-		if err != nil {
-			return 0, err
-		}
-		bytes += n
-	}
-	return bytes, nil
+// rows is how many have been written.
+func (s *script) rows(ctx context.Context) (float64, error) {
+	return s.target.metric(ctx, "hyperlocal_flush_rows_total")
 }
 
 var errNoOutage = errors.New("the outage was none")
 
-// happened tells whether the outage was one, and the drain.
-func (s *script) happened(ctx context.Context) error {
-	left, err := s.backlog(ctx)
-	if err != nil {
+// happened tells whether the outage was one, and the drain: nothing is written in the
+// one but for what was under way, and more than what comes in in the other.
+func (s *script) happened(ctx context.Context) (err error) {
+	if s.begun[numPhases], err = s.rows(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("    waiting for the database: %.0f MB after the outage, %.0f MB after the drain\n", s.waiting[drain]/1e6, left/1e6)
-	if s.waiting[drain] <= s.waiting[outage] || left >= s.waiting[drain] {
+	written := func(phase int) float64 { return s.begun[phase+1] - s.begun[phase] }
+	fmt.Printf("    rows written: %.0f slow, %.0f in the outage, %.0f in the drain\n", written(slow), written(outage), written(drain))
+	if written(outage) > written(slow)/10 || written(drain) < 1.1*written(slow) {
 		return errNoOutage
 	}
 	return nil
