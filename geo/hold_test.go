@@ -119,7 +119,7 @@ func TestOutageSpillsAndDrains(t *testing.T) {
 				var from time.Time
 				for i, w := range o.writes {
 					for _, r := range w.rows {
-						if start := time.UnixMilli(r.BucketStart); start.Before(o.back.Add(-150 * time.Second)) {
+						if start := time.UnixMilli(r.BucketStart); start.Before(o.back.Add(-80 * time.Second)) {
 							drained++
 							if from.IsZero() {
 								from = w.at

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -104,7 +103,7 @@ func openCassandra(ctx context.Context, b *bench) (database, error) {
 		_, ports[i], _ = strings.Cut(addr, ":")
 	}
 	const host = "127.0.0.1"
-	cmd := exec.Command("nice", "-n", strconv.Itoa(b.nodeNice), "scripts/cassandra/start.sh", lib, filepath.Join(b.dir, "cassandra"), host, ports[0], ports[1], ports[2], "1G")
+	cmd := exec.Command("scripts/cassandra/start.sh", lib, filepath.Join(b.dir, "cassandra"), host, ports[0], ports[1], ports[2], "1G")
 	cmd.Env = append(os.Environ(), "JAVA="+java, "JAVA_MORE=-XX:TieredStopAtLevel=4") // as compiled as in production
 	p, err := b.start("cassandra", cmd)
 	if err != nil {

@@ -35,7 +35,7 @@ type options struct {
 	interval time.Duration
 	warmup   time.Duration
 	duration time.Duration
-	nodeNice int
+	asBusy   bool
 }
 
 func main() {
@@ -65,7 +65,8 @@ func run(ctx context.Context, args []string) error {
 	})
 	f.IntVar(&o.drivers, "drivers", 0, "drivers (default 1,000,000, and 400,000 for an outage)")
 	f.DurationVar(&o.duration, "duration", 0, "time that counts (default 60s, and 40s for each phase of an outage)")
-	f.IntVar(&o.nodeNice, "node-nice", 0, "the Cassandra node's nice `value`: with 19 it takes little from the server, as if it were elsewhere")
+	f.BoolVar(&o.asBusy, "as-busy", false, "while the server has no flush, have another process write as much to the Cassandra node")
+	store := f.String("store", "", "be that process, of this `URL`")
 	listen := f.String("listen", "", "be what is measured instead of the server, on this `host:port` (the program starts itself so)")
 	redis := f.String("redis", "", "be glue to the Redis at this `host:port`")
 	_ = f.Parse(args[1:]) // it exits itself
@@ -74,6 +75,8 @@ func run(ctx context.Context, args []string) error {
 		return measure(ctx, o.or(1_000_000, time.Minute), pingBars)
 	case "outage":
 		return measure(ctx, o.or(400_000, 40*time.Second), outageBars)
+	case "feed":
+		return feed(ctx, *store, o.drivers)
 	case "instead":
 		return serveInstead(ctx, *listen, *redis)
 	}

@@ -76,7 +76,7 @@ func (b *bench) outages(ctx context.Context, name string, open func(context.Cont
 		return err
 	}
 	for round := 1; round <= b.rounds; round++ {
-		without, err := b.phases(ctx, db, 1, "--flush-every", "1h")
+		without, err := b.withoutFlush(ctx, db)
 		if err != nil {
 			return err
 		}
@@ -92,6 +92,21 @@ func (b *bench) outages(ctx context.Context, name string, open func(context.Cont
 		put(without[0], with)
 	}
 	return nil
+}
+
+// withoutFlush loads a server that does not flush, beside a process that does so in its
+// place if that is asked for.
+func (b *bench) withoutFlush(ctx context.Context, db database) (p99 [numPhases]float64, err error) {
+	if !b.asBusy {
+		return b.phases(ctx, db, 1, "--flush-every", "1h")
+	}
+	feed, err := b.fed(db)
+	if err != nil {
+		return p99, err
+	}
+	p99, err = b.phases(ctx, db, 1, "--flush-every", "1h")
+	stopped := feed.stop()
+	return p99, errors.Join(err, stopped, feed.err)
 }
 
 // phases loads a server through the first n phases, and returns the 99th percentile
