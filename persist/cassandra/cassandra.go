@@ -27,10 +27,10 @@
 // # Concurrency
 //
 // A call that reads many partitions has at most 8 requests under way. All calls
-// together have as many batches under way as the cluster's latency allows, see pacer.
-// A Store's lock (mu) is held shared for the whole of a call and
-// exclusively by Close alone; the lock of a seen is taken below it and held for
-// map look-ups only.
+// together have as many batches under way as they need and the cluster's latency allows,
+// see pacer. A Store's lock (mu) is held shared for the whole of a call and exclusively by
+// Close alone. Below it come the pacer's leave for a batch and then the lane, in which
+// nobody waits for either; the lock of a seen is held for map look-ups only.
 //
 // No type of the driver is part of this package's interface.
 package cassandra

@@ -128,7 +128,7 @@ func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error 
 	var invalid error
 	hours := make([]driverHour, len(rows))
 	days := make([]int64, len(rows))
-	s.lane.Do(func(turn *giveway.Turn) {
+	s.lane.Do(func(*giveway.Turn) {
 		invalid = persist.ValidateAll(rows)
 		for i, r := range rows {
 			hours[i] = hourOf(r)
