@@ -22,6 +22,8 @@ const (
 	inFlight = 8
 	// comparisonsPerStep are some 0.2 ms of work, after which requests have their turn.
 	comparisonsPerStep = 2048
+	// rowsInLane are enough for their computation to be seen beside requests.
+	rowsInLane = 64
 )
 
 // table is how rows of type T are written.
@@ -82,9 +84,16 @@ func (t table[T]) batches(sorted []*T) iter.Seq[[]*T] {
 
 // write writes rows with one timestamp, several batches at a time.
 func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp int64) error {
+	if len(rows) == 0 {
+		return nil // so it is with an index, mostly
+	}
+	compute := s.lane.Do
+	if len(rows) < rowsInLane { // somebody may wait for it
+		compute = func(f func(*giveway.Turn)) { f(nil) }
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	var sorted []*T
-	s.lane.Do(func(turn *giveway.Turn) { sorted = t.sorted(turn, rows) })
+	compute(func(turn *giveway.Turn) { sorted = t.sorted(turn, rows) })
 	began := time.Now()
 	var stopped error
 	for piece := range t.batches(sorted) {
@@ -92,13 +101,9 @@ func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp
 			break // by the caller, or by a failure
 		}
 		group.Go(func() (err error) {
-			sent := time.Now()
-			defer func() {
-				s.pace.leave(answer{
-					took: time.Since(sent), failed: err != nil && outage(err), late: time.Since(began) > patience,
-				})
-			}()
-			s.lane.Do(func(turn *giveway.Turn) { err = s.send(ctx, turn, t.entries(piece), timestamp) })
+			var took time.Duration
+			compute(func(turn *giveway.Turn) { took, err = s.send(ctx, turn, t.entries(piece), timestamp) })
+			s.pace.leave(answer{took: took, failed: err != nil && outage(err), late: time.Since(began) > patience})
 			return err
 		})
 	}
@@ -117,17 +122,19 @@ func (t table[T]) entries(rows []*T) []gocql.BatchEntry {
 	return entries
 }
 
-// send has a batch executed. The driver makes a message of it in this thread, while
-// others may have the lane already: it is seldom that one is under way.
-func (s *Store) send(ctx context.Context, turn *giveway.Turn, entries []gocql.BatchEntry, timestamp int64) (err error) {
+// send has a batch executed, and returns how long that took. The driver makes a message
+// of it in this thread; that is short, and then it waits, so others may have the lane.
+func (s *Store) send(ctx context.Context, turn *giveway.Turn, entries []gocql.BatchEntry, timestamp int64) (took time.Duration, err error) {
 	turn.Wait(func() {
+		sent := time.Now()
 		err = s.session.hedged(ctx, func(policy gocql.SpeculativeExecutionPolicy) error {
 			batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).WithTimestamp(timestamp)
 			batch.Entries = entries
 			return s.session.ExecuteBatch(batch.SpeculativeExecutionPolicy(policy))
 		})
+		took = time.Since(sent)
 	})
-	return err
+	return took, err
 }
 
 // each calls fn for every one of keys, several at a time, and returns the
