@@ -67,13 +67,21 @@ func (h *host) reaches(channel string, n int64) error {
 	return err
 }
 
-func testPubSub(t *testing.T, h *host) {
-	a, b := h.key("a"), h.key("b")
+// each runs a part with a host and two channels of its own: a server may still
+// count a subscriber of the part before, which has closed, see requireReach.
+func each(t *testing.T, h *host, name string, part func(t *testing.T, h *host, a, b string)) {
+	t.Run(name, func(t *testing.T) {
+		h := h.sub(t)
+		part(t, h, h.key("a"), h.key("b"))
+	})
+}
 
-	t.Run("nobody listens", func(t *testing.T) {
+func testPubSub(t *testing.T, h *host) {
+
+	each(t, h, "nobody listens", func(t *testing.T, h *host, a, _ string) {
 		require.Zero(t, must(h.Publish(h.ctx, a, "x"))(t))
 	})
-	t.Run("reaches each subscriber once", func(t *testing.T) {
+	each(t, h, "reaches each subscriber once", func(t *testing.T, h *host, a, b string) {
 		one := h.subscribe(t, a, b)
 		two := h.subscribe(t, a, a)
 		require.EqualValues(t, 2, must(h.Publish(h.ctx, a, "to both"))(t))
@@ -85,7 +93,7 @@ func testPubSub(t *testing.T, h *host) {
 		require.Equal(t, "to both", receive(t, two).Payload)
 		require.Equal(t, "end", receive(t, two).Payload)
 	})
-	t.Run("in the order of publication", func(t *testing.T) {
+	each(t, h, "in the order of publication", func(t *testing.T, h *host, a, _ string) {
 		sub := h.subscribe(t, a)
 		n := h.SubscriptionBuffer * 3
 		read := make(chan []string)
@@ -124,7 +132,7 @@ func testPubSub(t *testing.T, h *host) {
 			last = i
 		}
 	})
-	t.Run("any bytes", func(t *testing.T) {
+	each(t, h, "any bytes", func(t *testing.T, h *host, _, _ string) {
 		sub := h.subscribe(t)
 		for _, s := range awkward {
 			ch := "{" + h.tag + "}" + s
@@ -133,7 +141,7 @@ func testPubSub(t *testing.T, h *host) {
 			require.Equal(t, cache.Message{Channel: ch, Payload: s}, receive(t, sub))
 		}
 	})
-	t.Run("a channel is no key", func(t *testing.T) {
+	each(t, h, "a channel is no key", func(t *testing.T, h *host, a, _ string) {
 		h.subscribe(t, a)
 		must(h.Publish(h.ctx, a, "x"))(t)
 		require.Zero(t, must(h.Exists(h.ctx, a))(t))
@@ -141,9 +149,8 @@ func testPubSub(t *testing.T, h *host) {
 }
 
 func testSubscriptions(t *testing.T, h *host) {
-	a, b := h.key("a"), h.key("b")
 
-	t.Run("none at first", func(t *testing.T) {
+	each(t, h, "none at first", func(t *testing.T, h *host, a, _ string) {
 		sub := h.subscribe(t)
 		require.NoError(t, sub.Add(h.ctx))
 		require.NoError(t, sub.Remove(h.ctx))
@@ -152,7 +159,7 @@ func testSubscriptions(t *testing.T, h *host) {
 		require.EqualValues(t, 1, must(h.Publish(h.ctx, a, "y"))(t))
 		require.Equal(t, "y", receive(t, sub).Payload)
 	})
-	t.Run("adding twice, removing what is not there", func(t *testing.T) {
+	each(t, h, "adding twice, removing what is not there", func(t *testing.T, h *host, a, b string) {
 		sub := h.subscribe(t, a)
 		require.NoError(t, sub.Add(h.ctx, a, b, b))
 		require.NoError(t, sub.Remove(h.ctx, h.key("other")))
@@ -170,7 +177,7 @@ func testSubscriptions(t *testing.T, h *host) {
 		must(h.Publish(h.ctx, b, "6"))(t)
 		require.Equal(t, "6", receive(t, sub).Payload)
 	})
-	t.Run("many channels of many tags", func(t *testing.T) {
+	each(t, h, "many channels of many tags", func(t *testing.T, h *host, _, _ string) {
 		sub := h.subscribe(t)
 		var channels []string
 		for i := range 300 {
@@ -185,7 +192,7 @@ func testSubscriptions(t *testing.T, h *host) {
 		require.EqualValues(t, 1, must(h.Publish(h.ctx, channels[9], "x"))(t))
 		require.Zero(t, must(h.Publish(h.ctx, channels[10], "x"))(t))
 	})
-	t.Run("what was added is there on return, among others' changes", func(t *testing.T) {
+	each(t, h, "what was added is there on return, among others' changes", func(t *testing.T, h *host, _, b string) {
 		sub := h.subscribe(t, b)
 		stop := make(chan struct{})
 		drained := make(chan struct{})
@@ -222,7 +229,7 @@ func testSubscriptions(t *testing.T, h *host) {
 		require.NoError(t, sub.Close())
 		<-drained
 	})
-	t.Run("Close", func(t *testing.T) {
+	each(t, h, "Close", func(t *testing.T, h *host, a, b string) {
 		sub := h.subscribe(t, a)
 		other := h.subscribe(t, a)
 		require.EqualValues(t, 2, must(h.Publish(h.ctx, a, "x"))(t))
