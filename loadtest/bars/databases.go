@@ -84,7 +84,8 @@ func (s *sqliteFile) end() error {
 // garbage or on a machine that hangs.
 type node struct {
 	*process
-	addr string
+	addr  string
+	relay *relay // if the server is to reach it so
 }
 
 // openCassandra starts a node; scripts/services.sh has fetched it, and says where it
@@ -109,16 +110,42 @@ func openCassandra(ctx context.Context, b *bench) (database, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{p, host + ":" + ports[0]}
-	return n, n.await(ctx, listens(n.addr))
+	n := &node{process: p, addr: host + ":" + ports[0]}
+	if err := n.await(ctx, listens(n.addr)); err != nil || !b.elsewhere {
+		return n, err
+	}
+	n.relay, err = newRelay(n.addr)
+	return n, err
 }
 
-func (n *node) flags() []string { return []string{"--store", "cassandra://" + n.addr + "/bars"} }
+func (n *node) flags() []string {
+	addr := n.addr
+	if n.relay != nil {
+		addr = n.relay.addr()
+	}
+	return []string{"--store", "cassandra://" + addr + "/bars"}
+}
 
 func (n *node) serving(*target) error { return nil }
 
-func (n *node) pause() error { return n.cmd.Process.Signal(syscall.SIGSTOP) }
+func (n *node) pause() error {
+	if n.relay != nil {
+		return n.relay.pause()
+	}
+	return n.cmd.Process.Signal(syscall.SIGSTOP)
+}
 
-func (n *node) resume() error { return n.cmd.Process.Signal(syscall.SIGCONT) }
+func (n *node) resume() error {
+	if n.relay != nil {
+		return n.relay.resume()
+	}
+	return n.cmd.Process.Signal(syscall.SIGCONT)
+}
 
-func (n *node) end() error { return errors.Join(n.resume(), n.stop()) }
+func (n *node) end() error {
+	err := n.resume()
+	if n.relay != nil {
+		err = errors.Join(err, n.relay.close())
+	}
+	return errors.Join(err, n.stop())
+}

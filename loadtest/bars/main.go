@@ -12,6 +12,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -27,15 +28,16 @@ import (
 
 // options are what the flags say.
 type options struct {
-	server   string
-	pprof    string
-	rounds   int
-	only     *regexp.Regexp
-	drivers  int
-	interval time.Duration
-	warmup   time.Duration
-	duration time.Duration
-	asBusy   bool
+	server    string
+	pprof     string
+	rounds    int
+	only      *regexp.Regexp
+	drivers   int
+	interval  time.Duration
+	warmup    time.Duration
+	duration  time.Duration
+	asBusy    bool
+	elsewhere bool
 }
 
 func main() {
@@ -58,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 	f.IntVar(&o.rounds, "rounds", 3, "how often each is measured")
 	f.StringVar(&o.pprof, "pprof-addr", "", "the server's --pprof-addr, to take a profile meanwhile")
 	f.DurationVar(&o.interval, "interval", 4*time.Second, "time between a driver's pings")
-	f.DurationVar(&o.warmup, "warmup", 40*time.Second, "time before anything counts: the first buckets are flushed after 35 s")
+	f.DurationVar(&o.warmup, "warmup", 0, "time before anything counts: the first buckets are flushed from 35 s on, and with them an index, which is once an hour, until 65 s (default 40s, and 75s for an outage)")
 	f.Func("only", "measure only what has a name that this `regexp` matches", func(s string) (err error) {
 		o.only, err = regexp.Compile(s)
 		return err
@@ -66,15 +68,16 @@ func run(ctx context.Context, args []string) error {
 	f.IntVar(&o.drivers, "drivers", 0, "drivers (default 1,000,000, and 400,000 for an outage)")
 	f.DurationVar(&o.duration, "duration", 0, "time that counts (default 60s, and 40s for each phase of an outage)")
 	f.BoolVar(&o.asBusy, "as-busy", false, "while the server has no flush, have another process write as much to the Cassandra node")
+	f.BoolVar(&o.elsewhere, "elsewhere", false, "have batches of rows answered in the Cassandra node's place, as if it had cores of its own")
 	store := f.String("store", "", "be that process, of this `URL`")
 	listen := f.String("listen", "", "be what is measured instead of the server, on this `host:port` (the program starts itself so)")
 	redis := f.String("redis", "", "be glue to the Redis at this `host:port`")
 	_ = f.Parse(args[1:]) // it exits itself
 	switch args[0] {
 	case "ping":
-		return measure(ctx, o.or(1_000_000, time.Minute), pingBars)
+		return measure(ctx, o.or(1_000_000, 40*time.Second, time.Minute), pingBars)
 	case "outage":
-		return measure(ctx, o.or(400_000, 40*time.Second), outageBars)
+		return measure(ctx, o.or(400_000, 75*time.Second, 40*time.Second), outageBars)
 	case "feed":
 		return feed(ctx, *store, o.drivers)
 	case "instead":
@@ -83,13 +86,11 @@ func run(ctx context.Context, args []string) error {
 	return errUsage
 }
 
-func (o options) or(drivers int, duration time.Duration) options {
-	if o.drivers == 0 {
-		o.drivers = drivers
-	}
-	if o.duration == 0 {
-		o.duration = duration
-	}
+// or has defaults in place of what is not said.
+func (o options) or(drivers int, warmup, duration time.Duration) options {
+	o.drivers = cmp.Or(o.drivers, drivers)
+	o.warmup = cmp.Or(o.warmup, warmup)
+	o.duration = cmp.Or(o.duration, duration)
 	return o
 }
 

@@ -82,27 +82,29 @@ func (t table[T]) batches(sorted []*T) iter.Seq[[]*T] {
 	}
 }
 
-// write writes rows with one timestamp, several batches at a time.
+// write writes rows with one timestamp, several batches at a time. They are sorted in the
+// lane. What sends them is not in it: that is little work for each batch, in which one
+// goroutine wakes another several times, and a thread of low priority that is kept from
+// its processor while it has one of Go's own locks would have all others wait.
 func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp int64) error {
 	if len(rows) == 0 {
 		return nil // so it is with an index, mostly
 	}
-	compute := s.lane.Do
+	var sorted []*T
 	if len(rows) < rowsInLane { // somebody may wait for it
-		compute = func(f func(*giveway.Turn)) { f(nil) }
+		sorted = t.sorted(nil, rows)
+	} else {
+		s.lane.Do(func(turn *giveway.Turn) { sorted = t.sorted(turn, rows) })
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	var sorted []*T
-	compute(func(turn *giveway.Turn) { sorted = t.sorted(turn, rows) })
 	began := time.Now()
 	var stopped error
 	for piece := range t.batches(sorted) {
 		if stopped = s.pace.enter(ctx); stopped != nil {
 			break // by the caller, or by a failure
 		}
-		group.Go(func() (err error) {
-			var took time.Duration
-			compute(func(turn *giveway.Turn) { took, err = s.send(ctx, turn, t.entries(piece), timestamp) })
+		group.Go(func() error {
+			took, err := s.send(ctx, t.entries(piece), timestamp)
 			s.pace.leave(answer{took: took, failed: err != nil && outage(err), late: time.Since(began) > patience})
 			return err
 		})
@@ -122,19 +124,15 @@ func (t table[T]) entries(rows []*T) []gocql.BatchEntry {
 	return entries
 }
 
-// send has a batch executed, and returns how long that took. The driver makes a message
-// of it in this thread; that is short, and then it waits, so others may have the lane.
-func (s *Store) send(ctx context.Context, turn *giveway.Turn, entries []gocql.BatchEntry, timestamp int64) (took time.Duration, err error) {
-	turn.Wait(func() {
-		sent := time.Now()
-		err = s.session.hedged(ctx, func(policy gocql.SpeculativeExecutionPolicy) error {
-			batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).WithTimestamp(timestamp)
-			batch.Entries = entries
-			return s.session.ExecuteBatch(batch.SpeculativeExecutionPolicy(policy))
-		})
-		took = time.Since(sent)
+// send has a batch executed, and returns how long that took.
+func (s *Store) send(ctx context.Context, entries []gocql.BatchEntry, timestamp int64) (time.Duration, error) {
+	sent := time.Now()
+	err := s.session.hedged(ctx, func(policy gocql.SpeculativeExecutionPolicy) error {
+		batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).WithTimestamp(timestamp)
+		batch.Entries = entries
+		return s.session.ExecuteBatch(batch.SpeculativeExecutionPolicy(policy))
 	})
-	return took, err
+	return time.Since(sent), err
 }
 
 // each calls fn for every one of keys, several at a time, and returns the
