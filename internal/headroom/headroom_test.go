@@ -39,6 +39,14 @@ func TestAdjust(t *testing.T) {
 	require.Equal(t, maxPercent, work(0.01), "of an empty one")
 }
 
+// The process is not stopped for a change that is hardly one.
+func TestDiffers(t *testing.T) {
+	require.False(t, differs(50, 50))
+	require.False(t, differs(46, 50))
+	require.True(t, differs(42, 50))
+	require.True(t, differs(58, 50))
+}
+
 func TestKeep(t *testing.T) {
 	t.Setenv("GOGC", "")
 	before := debug.SetGCPercent(75)
