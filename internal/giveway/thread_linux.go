@@ -9,10 +9,10 @@ import (
 )
 
 // lowNice is the nice value of a lane's threads. Beside a thread of the usual priority
-// one gets a fifth of a processor: enough that a flush goes on under any load, and that
-// the collector of garbage, which stops all threads at its beginning, does not wait for
-// one that is not let run (with nice 10 it did for 1.2 ms, with 3 for 0.7).
-const lowNice = 6
+// one gets a tenth of a processor: enough that a flush goes on under any load. The
+// collector of garbage, which stops all threads at its beginning, waits for one that is
+// not let run (1.2 ms; with nice 3 it is 0.7), but requests wait less.
+const lowNice = 10
 
 // onLowThread has f run in a thread of low priority, and waits for it. A thread cannot
 // get its priority back, so it ends with f; that costs some 0.1 ms.
