@@ -58,7 +58,7 @@ func TestSlowStore(t *testing.T) {
 		stats := fl.Stats()
 		require.Zero(t, stats.Failures)
 		require.Positive(t, stats.Spilled)
-		require.Greater(t, stats.Lag, time.Minute) // which of several comes first is not said
+		require.GreaterOrEqual(t, stats.Lag, 2*time.Minute)
 		requireFewWait(t, fl, 20*3)
 
 		s.takes.Store(0)

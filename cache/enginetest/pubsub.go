@@ -77,7 +77,6 @@ func each(t *testing.T, h *host, name string, part func(t *testing.T, h *host, a
 }
 
 func testPubSub(t *testing.T, h *host) {
-
 	each(t, h, "nobody listens", func(t *testing.T, h *host, a, _ string) {
 		require.Zero(t, must(h.Publish(h.ctx, a, "x"))(t))
 	})
@@ -149,7 +148,6 @@ func testPubSub(t *testing.T, h *host) {
 }
 
 func testSubscriptions(t *testing.T, h *host) {
-
 	each(t, h, "none at first", func(t *testing.T, h *host, a, _ string) {
 		sub := h.subscribe(t)
 		require.NoError(t, sub.Add(h.ctx))

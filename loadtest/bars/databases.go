@@ -84,8 +84,7 @@ func (s *sqliteFile) end() error {
 // garbage or on a machine that hangs.
 type node struct {
 	*process
-	addr  string
-	relay *relay // if the server is to reach it so
+	addr string
 }
 
 // openCassandra starts a node; scripts/services.sh has fetched it, and says where it
@@ -110,42 +109,39 @@ func openCassandra(ctx context.Context, b *bench) (database, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{process: p, addr: host + ":" + ports[0]}
+	n := &node{p, host + ":" + ports[0]}
 	if err := n.await(ctx, listens(n.addr)); err != nil || !b.elsewhere {
 		return n, err
 	}
-	n.relay, err = newRelay(n.addr)
-	return n, err
+	r, err := newRelay(n.addr)
+	if err != nil {
+		return nil, errors.Join(err, n.end())
+	}
+	return &distant{n, r}, nil
 }
 
-func (n *node) flags() []string {
-	addr := n.addr
-	if n.relay != nil {
-		addr = n.relay.addr()
-	}
-	return []string{"--store", "cassandra://" + addr + "/bars"}
-}
+func (n *node) flags() []string { return storedAt(n.addr) }
+
+func storedAt(addr string) []string { return []string{"--store", "cassandra://" + addr + "/bars"} }
 
 func (n *node) serving(*target) error { return nil }
 
-func (n *node) pause() error {
-	if n.relay != nil {
-		return n.relay.pause()
-	}
-	return n.cmd.Process.Signal(syscall.SIGSTOP)
+func (n *node) pause() error { return n.cmd.Process.Signal(syscall.SIGSTOP) }
+
+func (n *node) resume() error { return n.cmd.Process.Signal(syscall.SIGCONT) }
+
+func (n *node) end() error { return errors.Join(n.resume(), n.stop()) }
+
+// distant is a node that the server reaches by a relay, which stands still in its place.
+type distant struct {
+	*node
+	relay *relay
 }
 
-func (n *node) resume() error {
-	if n.relay != nil {
-		return n.relay.resume()
-	}
-	return n.cmd.Process.Signal(syscall.SIGCONT)
-}
+func (d *distant) flags() []string { return storedAt(d.relay.addr()) }
 
-func (n *node) end() error {
-	err := n.resume()
-	if n.relay != nil {
-		err = errors.Join(err, n.relay.close())
-	}
-	return errors.Join(err, n.stop())
-}
+func (d *distant) pause() error { return d.relay.pause() }
+
+func (d *distant) resume() error { return d.relay.resume() }
+
+func (d *distant) end() error { return errors.Join(d.resume(), d.relay.close(), d.node.end()) }

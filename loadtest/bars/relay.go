@@ -20,9 +20,6 @@ type relay struct {
 	group    sync.WaitGroup
 	still    sync.RWMutex // written: nothing goes either way
 	held     bool
-
-	mu    sync.Mutex
-	conns []net.Conn
 }
 
 // answersAfter is about what a node that is not busy takes for a batch.
@@ -51,9 +48,6 @@ func (r *relay) accept() {
 			_ = server.Close() // the server hears of it so
 			continue
 		}
-		r.mu.Lock()
-		r.conns = append(r.conns, server, node)
-		r.mu.Unlock()
 		back := &replies{conn: server}
 		r.group.Go(func() { r.pass(server, node, back.batch, node.Write) })
 		r.group.Go(func() { r.pass(node, server, nil, back.Write) })
@@ -106,20 +100,20 @@ type replies struct {
 	conn net.Conn
 }
 
-func (a *replies) Write(frame []byte) (int, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.conn.Write(frame)
+func (b *replies) Write(frame []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.conn.Write(frame)
 }
 
 // batch answers a batch, and tells whether the frame is one.
-func (a *replies) batch(frame []byte) bool {
+func (b *replies) batch(frame []byte) bool {
 	const version, result, batch = 0x84, 0x08, 0x0d
 	if frame[4] != batch {
 		return false
 	}
 	void := []byte{version, 0, frame[2], frame[3], result, 0, 0, 0, 4, 0, 0, 0, 1}
-	time.AfterFunc(answersAfter, func() { _, _ = a.Write(void) }) // a server that has gone does not miss it
+	time.AfterFunc(answersAfter, func() { _, _ = b.Write(void) }) // a server that has gone does not miss it
 	return true
 }
 
@@ -137,13 +131,9 @@ func (r *relay) resume() error {
 	return nil
 }
 
+// close waits until the server has ended its connections.
 func (r *relay) close() error {
 	err := r.listener.Close()
-	r.mu.Lock()
-	for _, c := range r.conns {
-		_ = c.Close() // ends those who read it
-	}
-	r.mu.Unlock()
 	r.group.Wait()
 	return err
 }

@@ -29,8 +29,9 @@
 // A call that reads many partitions has at most 8 requests under way. All calls
 // together have as many batches under way as they need and the cluster's latency allows,
 // see pacer. A Store's lock (mu) is held shared for the whole of a call and exclusively by
-// Close alone. Below it come the pacer's leave for a batch and then the lane, in which
-// nobody waits for either; the lock of a seen is held for map look-ups only.
+// Close alone. Below it come the lane, in which nobody waits for anything else, and, once
+// that is left, the pacer's leave for a batch; the lock of a seen is held for map look-ups
+// only.
 //
 // No type of the driver is part of this package's interface.
 package cassandra
@@ -57,8 +58,8 @@ type Options struct {
 	Retention time.Duration
 	// Existing: a keyspace that is not there is refused, rather than made.
 	Existing bool
-	// Lane is where rows are sorted and made into messages, beside other computations
-	// that give way to requests. It may be nil.
+	// Lane is where rows are sorted, beside other computations that give way to requests.
+	// It may be nil.
 	Lane *giveway.Lane
 }
 
