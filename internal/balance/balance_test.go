@@ -139,13 +139,13 @@ func TestTakingTurns(t *testing.T) {
 	answering(t, addr, 2)
 }
 
-// TestKilled ends one of two servers between requests: not one is lost, bodies
-// included, although the balancer has connections to it.
+// TestKilled ends one of two servers that the balancer has no connection to
+// between requests: not one is lost, bodies included.
 func TestKilled(t *testing.T) {
 	a, b := newMember(t, "a"), newMember(t, "b")
+	a.Config.SetKeepAlivesEnabled(false)
 	addr := front(t, a, b)
 	answering(t, addr, 2)
-	a.CloseClientConnections()
 	a.Close()
 	for i := range 20 {
 		status, _, text := send(t, "GET", addr, "")
@@ -156,6 +156,34 @@ func TestKilled(t *testing.T) {
 		require.Equal(t, http.StatusOK, status)
 		require.Contains(t, text, body)
 	}
+}
+
+// TestKilledWithConnections ends one that the balancer has connections to. It may
+// send something over one of them before it knows: what changes nothing is asked of
+// the other, and of the rest the client hears that it may repeat it, once.
+func TestKilledWithConnections(t *testing.T) {
+	a, b := newMember(t, "a"), newMember(t, "b")
+	addr := front(t, a, b)
+	answering(t, addr, 2)
+	a.CloseClientConnections()
+	a.Close()
+	refused := 0
+	for range 20 {
+		status, _, text := send(t, "GET", addr, "")
+		require.Equal(t, http.StatusOK, status)
+		require.Contains(t, text, "b GET")
+		status, header, text := send(t, "POST", addr, "once")
+		if status == http.StatusServiceUnavailable {
+			refused++
+			require.Equal(t, "1", header.Get("Retry-After"))
+			require.Contains(t, text, "may have been carried out")
+			continue
+		}
+		require.Equal(t, http.StatusOK, status)
+		require.Contains(t, text, "b POST")
+	}
+	// One of its requests, and one look at whether it is ready, had a connection each.
+	require.LessOrEqual(t, refused, 2)
 }
 
 // TestBrokenOff has a server break off in the middle: what changes nothing is
