@@ -109,17 +109,58 @@ func TestSeen(t *testing.T) {
 		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "asking does not add")
 		s.add([]string{"a"})
 		require.Equal(t, []string{"b"}, s.missing([]string{"b", "a"}))
-		time.Sleep(30 * time.Minute)
-		require.Empty(t, s.missing([]string{"a"}))
-		time.Sleep(30 * time.Minute)
-		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "forgotten after an hour")
+		for range 15 + 29 { // from 0:00 to 0:44
+			time.Sleep(time.Minute)
+			require.Empty(t, s.missing([]string{"a"}))
+		}
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "in the middle of half an hour, after at least that much")
 
 		s.add([]string{"a"})
 		time.Sleep(59 * time.Minute)
 		require.Empty(t, s.missing([]string{"a"}))
-		time.Sleep(31 * time.Minute)
-		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "never kept for more than one and a half")
+		time.Sleep(time.Minute)
+		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "not kept for more than an hour")
+
+		s.add([]string{"a"})
+		time.Sleep(24 * time.Hour)
+		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "nor when nobody asks meanwhile")
 	})
+}
+
+// TestHoursAhead has drivers with a bucket every half minute: a twentieth get their index
+// row of the next hour with each of the last buckets of this one but the first of them, and
+// the last twentieth in the next hour.
+func TestHoursAhead(t *testing.T) {
+	const drivers, hour, bucket = 20_000, 7 * hourMS, 30_000
+	ahead := map[int64]int{} // by bucket: how many drivers got it there
+	for d := range drivers {
+		r := persist.TrackRow{DriverID: fmt.Sprint("driver:", d), Zone: "z"}
+		next := driverHour{r.DriverID, "z", hour + hourMS}
+		has := false
+		for r.BucketStart = hour; r.BucketStart < hour+hourMS; r.BucketStart += bucket {
+			hours := appendHours(nil, &r)
+			require.Equal(t, driverHour{r.DriverID, "z", hour}, hours[0])
+			switch {
+			case len(hours) == 2:
+				require.Equal(t, next, hours[1])
+				if !has {
+					ahead[r.BucketStart]++
+				}
+				has = true
+			default:
+				require.False(t, has)
+			}
+		}
+	}
+	require.Len(t, ahead, aheadMS/bucket-1)
+	total := 0
+	for start, n := range ahead {
+		require.Greater(t, start, int64(hour+hourMS-aheadMS))
+		require.InDelta(t, drivers/20, n, drivers/100)
+		total += n
+	}
+	require.InDelta(t, drivers*19/20, total, drivers/100)
 }
 
 func TestSeenIsBounded(t *testing.T) {
@@ -131,6 +172,16 @@ func TestSeenIsBounded(t *testing.T) {
 	s.add(keys)
 	require.LessOrEqual(t, len(s.young)+len(s.old), 2*seenLimit)
 	require.Empty(t, s.missing(keys[len(keys)-seenLimit:]), "the newest stay")
+}
+
+// An empty string is not null, and the others are handed over as they are.
+func TestText(t *testing.T) {
+	for _, s := range []string{"", "a", "zażółć\x00"} {
+		value, err := text{&s}.MarshalCQL(nil)
+		require.NoError(t, err)
+		require.NotNil(t, value)
+		require.Equal(t, s, string(value))
+	}
 }
 
 func TestStatements(t *testing.T) {

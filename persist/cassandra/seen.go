@@ -7,13 +7,13 @@ import (
 )
 
 // seenLimit is how many keys a generation of seen holds, 32 bytes each.
-const seenLimit = 1 << 19
+const seenLimit = 1 << 20
 
 // seen remembers which rows of an index this server has written lately, so
 // that a bucket's index row is written once an hour and not with each bucket.
-// It forgets a key between half of life and one and a half after add, and
-// earlier when there are very many: then rows are written again, which only
-// costs time.
+// It forgets a key between half of life and life after add, and earlier when there are
+// very many: then rows are written again, which only costs time. The moments at which it
+// forgets lie in the middle between the multiples of half of life, since 1970.
 type seen[K comparable] struct {
 	life time.Duration
 	now  func() time.Time
@@ -23,14 +23,14 @@ type seen[K comparable] struct {
 
 	mu         sync.Mutex
 	young, old map[[2]uint64]struct{}
-	turned     time.Time
+	period     int64 // of young, by number
 }
 
 func newSeen[K comparable](life time.Duration, now func() time.Time) *seen[K] {
 	return &seen[K]{
 		life: life, now: now,
 		seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()},
-		young: map[[2]uint64]struct{}{}, turned: now(),
+		young: map[[2]uint64]struct{}{},
 	}
 }
 
@@ -74,12 +74,14 @@ func (s *seen[K]) add(keys []K) {
 
 // turn forgets the older generation when it is time or the younger is full.
 func (s *seen[K]) turn() {
-	age := s.now().Sub(s.turned)
-	if age < s.life/2 && len(s.young) < seenLimit {
+	half := s.life.Milliseconds() / 2
+	period := (s.now().UnixMilli() + half/2) / half
+	passed := period - s.period
+	if passed == 0 && len(s.young) < seenLimit {
 		return
 	}
-	s.old, s.young, s.turned = s.young, map[[2]uint64]struct{}{}, s.now()
-	if age >= s.life {
+	s.old, s.young, s.period = s.young, map[[2]uint64]struct{}{}, period
+	if passed > 1 {
 		s.old = nil
 	}
 }

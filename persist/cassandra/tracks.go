@@ -27,8 +27,12 @@ const (
 	// indexLife is how long an index row is taken as written. Each row of
 	// tracks is then found through an index row at most this much older, which
 	// must outlive it: indexSlack is added to the index's time to live.
-	indexLife  = time.Hour
-	indexSlack = 2 * time.Hour
+	// With two hours, what is written for an hour in the last minutes of the one before
+	// is known until half an hour after its end.
+	indexLife  = 2 * time.Hour
+	indexSlack = indexLife + time.Hour
+	// aheadMS before an hour is when the first drivers get their index rows of it, ms.
+	aheadMS = 600_000
 
 	// fewDays is how many days are looked up without asking which exist.
 	fewDays = 8
@@ -58,8 +62,17 @@ func floor(ms, unit int64) int64 {
 	return ms - rest
 }
 
-func hourOf(r persist.TrackRow) driverHour {
-	return driverHour{r.DriverID, r.Zone, floor(r.BucketStart, hourMS)}
+// appendHours adds the hour of a row, and from some moment in the last ten minutes on the
+// next one, too, in whose zone the driver will then most likely be. By the drivers' hashes
+// these moments are all different: if each had the row with his first bucket of an hour,
+// the flushes of half a minute would be twice as large.
+func appendHours(hours []driverHour, r *persist.TrackRow) []driverHour {
+	h := driverHour{r.DriverID, r.Zone, floor(r.BucketStart, hourMS)}
+	hours = append(hours, h)
+	if r.BucketStart >= h.hour+hourMS-slice(r.DriverID, aheadMS) {
+		hours = append(hours, driverHour{h.driver, h.zone, h.hour + hourMS})
+	}
+	return hours
 }
 
 func (s *Store) tracksTable() table[persist.TrackRow] {
@@ -70,8 +83,8 @@ func (s *Store) tracksTable() table[persist.TrackRow] {
 			cmp.Compare(slice(a.DriverID, trackSlices), slice(b.DriverID, trackSlices)))
 	}
 	return table[persist.TrackRow]{
-		insert: `INSERT INTO tracks (zone, slice, hour_start_ms, driver_id, bucket_start_ms, part, ` + trackColumns + `)
-			VALUES (?,?,?,?,?,?,?,?,?,?) USING TTL ?`,
+		insert: fmt.Sprintf(`INSERT INTO tracks (zone, slice, hour_start_ms, driver_id, bucket_start_ms, part, %s)`+
+			` VALUES (?,?,?,?,?,?,?,?,?,?) USING TTL %d`, trackColumns, s.ttl),
 		samePartition: func(a, b *persist.TrackRow) bool { return partition(a, b) == 0 },
 		compare: func(a, b *persist.TrackRow) int {
 			return cmp.Or(partition(a, b),
@@ -79,8 +92,8 @@ func (s *Store) tracksTable() table[persist.TrackRow] {
 		},
 		bind: func(r *persist.TrackRow) []any {
 			return []any{
-				r.Zone, slice(r.DriverID, trackSlices), floor(r.BucketStart, hourMS), r.DriverID, r.BucketStart, r.Part,
-				summary{r}, r.Path, r.Times, r.Speeds, s.ttl,
+				text{&r.Zone}, slice(r.DriverID, trackSlices), floor(r.BucketStart, hourMS), text{&r.DriverID}, r.BucketStart, r.Part,
+				summary{r}, text{&r.Path}, text{&r.Times}, text{&r.Speeds},
 			}
 		},
 		bytes: func(r *persist.TrackRow) int {
@@ -92,14 +105,15 @@ func (s *Store) tracksTable() table[persist.TrackRow] {
 
 func (s *Store) hoursTable() table[driverHour] {
 	return table[driverHour]{
-		insert:        `INSERT INTO driver_hours (day_start_ms, slice, driver_id, hour_start_ms, zone) VALUES (?,?,?,?,?) USING TTL ?`,
+		insert: fmt.Sprintf(`INSERT INTO driver_hours (day_start_ms, slice, driver_id, hour_start_ms, zone)`+
+			` VALUES (?,?,?,?,?) USING TTL %d`, s.indexTTL()),
 		samePartition: func(a, b *driverHour) bool { return a.day() == b.day() && a.slice() == b.slice() },
 		compare: func(a, b *driverHour) int {
 			return cmp.Or(cmp.Compare(a.day(), b.day()), cmp.Compare(a.slice(), b.slice()),
 				cmp.Compare(a.driver, b.driver), cmp.Compare(a.hour, b.hour), cmp.Compare(a.zone, b.zone))
 		},
 		bind: func(h *driverHour) []any {
-			return []any{h.day(), h.slice(), h.driver, h.hour, h.zone, s.indexTTL()}
+			return []any{h.day(), h.slice(), text{&h.driver}, h.hour, text{&h.zone}}
 		},
 		bytes: func(h *driverHour) int { return 40 + len(h.driver) + len(h.zone) },
 	}
@@ -107,10 +121,10 @@ func (s *Store) hoursTable() table[driverHour] {
 
 func (s *Store) daysTable() table[int64] {
 	return table[int64]{
-		insert:        `INSERT INTO track_days (everyone, day_start_ms) VALUES (?,?) USING TTL ?`,
+		insert:        fmt.Sprintf(`INSERT INTO track_days (everyone, day_start_ms) VALUES (?,?) USING TTL %d`, s.indexTTL()),
 		samePartition: func(_, _ *int64) bool { return true },
 		compare:       func(a, b *int64) int { return cmp.Compare(*a, *b) },
-		bind:          func(day *int64) []any { return []any{everything, *day, s.indexTTL()} },
+		bind:          func(day *int64) []any { return []any{everything, *day} },
 		bytes:         func(*int64) int { return 20 },
 	}
 }
@@ -126,13 +140,17 @@ func (s *Store) indexTTL() int {
 // then the rows: a row is never there without a way to it.
 func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
 	var invalid error
-	hours := make([]driverHour, len(rows))
-	days := make([]int64, len(rows))
+	hours := make([]driverHour, 0, len(rows))
+	var days []int64
 	s.lane.Do(func(*giveway.Turn) {
 		invalid = persist.ValidateAll(rows)
-		for i, r := range rows {
-			hours[i] = hourOf(r)
-			days[i] = hours[i].day()
+		for i := range rows {
+			hours = appendHours(hours, &rows[i])
+		}
+		for _, h := range hours {
+			if day := h.day(); len(days) == 0 || days[len(days)-1] != day {
+				days = append(days, day) // missing takes each once
+			}
 		}
 	})
 	if invalid != nil {
