@@ -2,6 +2,7 @@ package geo
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -158,8 +159,8 @@ func (m *modelFleet) record(t *testing.T, fixes []Fix) {
 	}
 }
 
-// require wants the answer that a look at every driver gives. Places are kept to 1e-7
-// degree, so two drivers within a decimetre of each other may change places.
+// require wants the answer that a look at every driver gives, but that two drivers within
+// a decimetre of each other may change places.
 func (m *modelFleet) require(t require.TestingT, q NearbyQuery, got []Position) {
 	var all []float64
 	for i := range m.fixes {
@@ -180,7 +181,8 @@ func (m *modelFleet) require(t require.TestingT, q NearbyQuery, got []Position) 
 }
 
 // belongs returns how far a driver is from the place that is asked for, and whether he
-// belongs to the answer if all may.
+// belongs to the answer if all may. The places of drivers are kept to 1e-7 degree, which
+// is as much as a centimetre: somebody is found on the edge of a circle and not beyond.
 func belongs(f *Fix, q *NearbyQuery) (metres float64, ok bool) {
 	maxAge := time.Minute.Milliseconds()
 	if q.MaxAge > 0 {
@@ -189,7 +191,8 @@ func belongs(f *Fix, q *NearbyQuery) (metres float64, ok bool) {
 	if base-f.TS > maxAge || q.Available && f.Busy {
 		return 0, false
 	}
-	metres = Distance(q.Lat, q.Lon, f.Lat, f.Lon)
+	kept := func(degrees float64) float64 { return math.Round(degrees*1e7) / 1e7 }
+	metres = Distance(q.Lat, q.Lon, kept(f.Lat), kept(f.Lon))
 	return metres, q.RadiusM == 0 || metres <= q.RadiusM
 }
 
