@@ -29,9 +29,11 @@
 // A call that reads many partitions has at most 8 requests under way. All calls
 // together have as many batches under way as they need and the cluster's latency allows,
 // see pacer. A Store's lock (mu) is held shared for the whole of a call and exclusively by
-// Close alone. Below it come the lane, in which nobody waits for anything else, and, once
-// that is left, the pacer's leave for a batch; the lock of a seen is held for map look-ups
-// only.
+// Close, and by the goroutine that connects a patient Store: not while it tries, but for
+// the moment in which it notes the session or why there is none. Close ends that goroutine
+// before it takes the lock. Below it come the lane, in which nobody waits for anything
+// else, and, once that is left, the pacer's leave for a batch; the lock of a seen is held
+// for map look-ups only.
 //
 // No type of the driver is part of this package's interface.
 package cassandra
@@ -58,6 +60,11 @@ type Options struct {
 	Retention time.Duration
 	// Existing: a keyspace that is not there is refused, rather than made.
 	Existing bool
+	// Patient: a cluster that cannot be reached is no error of Open. The Store goes on
+	// connecting, about once a second, and until then its calls fail with
+	// persist.ErrUnavailable and the reason. If the cluster then turns out to be one that
+	// Open refuses, they fail with that, and it tries less often.
+	Patient bool
 	// Lane is where rows are sorted, beside other computations that give way to requests.
 	// It may be nil.
 	Lane *giveway.Lane
@@ -71,18 +78,22 @@ const maxRetention = 20 * 365 * 24 * time.Hour
 
 // Store is a persist.Store in a keyspace. It is safe for concurrent use.
 type Store struct {
-	session *session
-	ttl     int // of tracks, in seconds; 0: none
-	clock   clock
-	pace    *pacer // of batches
-	lane    *giveway.Lane
+	ttl   int // of tracks, in seconds; 0: none
+	clock clock
+	pace  *pacer // of batches
+	lane  *giveway.Lane
 
 	hours  *seen[driverHour]
 	days   *seen[int64]
 	blocks *seen[ledgerBlock]
 
-	mu     sync.RWMutex
-	closed bool
+	stopConnecting context.CancelFunc // nil if Open has connected
+	connecting     sync.WaitGroup
+
+	mu      sync.RWMutex // guards what follows
+	session *session     // nil until there is one
+	away    error        // why there is none yet; nil if there is
+	closed  bool
 }
 
 var _ persist.Store = (*Store)(nil)
@@ -104,7 +115,10 @@ var _ persist.Store = (*Store)(nil)
 //
 // A keyspace that exists stays as it is; if the URL names a replication that it
 // does not have, Open refuses. A cluster that cannot be reached is
-// persist.ErrUnavailable, a schema of a later version ErrNewer.
+// persist.ErrUnavailable, unless Options say to be patient, a schema of a later version
+// ErrNewer.
+//
+// ctx bounds the first try alone.
 func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	set, err := parseURL(url)
 	if err != nil {
@@ -114,19 +128,30 @@ func Open(ctx context.Context, url string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open cassandra: %w", err)
 	}
-	session, err := open(ctx, set, opts.Existing)
-	if err != nil {
-		return nil, fmt.Errorf("open cassandra keyspace %s at %s: %w", set.keyspace, strings.Join(set.hosts, ","), err)
+	s := &Store{
+		ttl:    ttl,
+		pace:   newPacer(),
+		lane:   opts.Lane,
+		hours:  newSeen[driverHour](indexLife, time.Now),
+		days:   newSeen[int64](indexLife, time.Now),
+		blocks: newSeen[ledgerBlock](indexLife, time.Now),
 	}
-	return &Store{
-		session: session,
-		ttl:     ttl,
-		pace:    newPacer(),
-		lane:    opts.Lane,
-		hours:   newSeen[driverHour](indexLife, time.Now),
-		days:    newSeen[int64](indexLife, time.Now),
-		blocks:  newSeen[ledgerBlock](indexLife, time.Now),
-	}, nil
+	connect := func(ctx context.Context) (*session, error) {
+		session, err := open(ctx, set, opts.Existing)
+		if err != nil {
+			return nil, fmt.Errorf("open cassandra keyspace %s at %s: %w", set.keyspace, strings.Join(set.hosts, ","), err)
+		}
+		return session, nil
+	}
+	s.session, err = connect(ctx)
+	switch {
+	case err == nil:
+	case opts.Patient && errors.Is(err, persist.ErrUnavailable):
+		s.keepConnecting(connect, err)
+	default:
+		return nil, err
+	}
+	return s, nil
 }
 
 // ttl returns the retention in seconds, 0 for none.
@@ -175,20 +200,24 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// Close waits for the calls under way and disconnects. Closing again does
-// nothing.
+// Close waits for the calls under way and disconnects, or ends the connecting. Closing
+// again does nothing.
 func (s *Store) Close() error {
+	if s.stopConnecting != nil {
+		s.stopConnecting()
+		s.connecting.Wait()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.closed {
-		s.closed = true
+	if !s.closed && s.session != nil {
 		s.session.Close()
 	}
+	s.closed = true
 	return nil
 }
 
-// call does what is the same in every method: it keeps Close waiting and
-// translates errors.
+// call does what is the same in every method: it keeps Close waiting, refuses while there
+// is no session, and translates errors. Only within fn is there a session.
 func (s *Store) call(ctx context.Context, op string, fn func() error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -198,6 +227,8 @@ func (s *Store) call(ctx context.Context, op string, fn func() error) error {
 		err = fmt.Errorf("%w: closed", persist.ErrUnavailable)
 	case ctx.Err() != nil:
 		err = translate(ctx.Err())
+	case s.away != nil:
+		err = s.away // which is translated
 	default:
 		err = fn()
 		switch {
