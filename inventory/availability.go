@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 )
@@ -49,6 +50,11 @@ func (inv *Inventory) checkProducts(ctx context.Context, products []string) erro
 }
 
 func (inv *Inventory) readStock(ctx context.Context, storeID string, products []string) (map[string]int64, error) {
+	if !inv.loaded.Load() {
+		if seq, err := inv.lastSeq(ctx, storeID); err != nil || seq == 0 { // lost, or never had any
+			return nil, cmp.Or(err, errNotLoaded)
+		}
+	}
 	units, err := inv.engine.HMGet(ctx, keyStock(storeID), products...)
 	if err != nil {
 		return nil, fmt.Errorf("read stock of store %s: %w", storeID, err)

@@ -60,7 +60,7 @@ func TestAvailabilityRefuses(t *testing.T) {
 // what is known needs no database.
 func TestProductsOfAnotherServer(t *testing.T) {
 	r := newRig(t)
-	other := r.other()
+	other := r.other(t)
 	require.NoError(t, other.Load(t.Context()))
 	require.NoError(t, r.ImportProducts(t.Context(), []persist.Product{{ID: "new:1", Name: "New"}}))
 	_, err := other.Stock(t.Context(), "S1", []string{"product:1", "new:1"})

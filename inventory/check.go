@@ -70,12 +70,15 @@ type Span struct{ First, Last int64 }
 
 // Check compares a store's stock and open reservations with its movements, over
 // ledger and stream, and the reservations with their rows in the database. It may run
-// while stock changes: it looks again until nothing has changed under its eyes.
+// while stock changes: it looks again until nothing has changed under its eyes. It needs
+// no Load.
 //
 // Errors: ErrUnknownStore, ErrBusy.
 func (inv *Inventory) Check(ctx context.Context, storeID string) (Findings, error) {
-	if err := inv.requireStore(ctx, storeID); err != nil {
-		return Findings{}, err
+	if len(inv.stores.missing([]string{storeID})) > 0 {
+		if _, err := inv.liveStore(ctx, storeID); err != nil {
+			return Findings{}, err
+		}
 	}
 	f, err := inv.check(ctx, storeID)
 	if err != nil {

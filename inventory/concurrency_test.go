@@ -30,7 +30,7 @@ func onBothHosts(t *testing.T, fn func(t *testing.T, r rig, store string)) {
 	for _, name := range slices.Sorted(maps.Keys(hosts)) {
 		t.Run(name, func(t *testing.T) {
 			r := rig{engine: hosts[name](t), db: newFakeDB(), clock: newClock()}
-			r.Inventory = New(r.engine, r.db, Options{Now: r.clock.now})
+			r.Inventory = newLoaded(t, r.engine, r.db, Options{Now: r.clock.now})
 			store := enginetest.Tag(t, r.engine)
 			r.stores.add(store)
 			r.products.add("product:1", "product:2")

@@ -238,7 +238,7 @@ func TestDrainSetsAsideWhatIsNoMovement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)
 			path := filepath.Join(t.TempDir(), "movements.jsonl")
-			r.Inventory = New(r.engine, r.db, Options{Now: r.clock.now, Aside: aside.New(path, 1<<20)})
+			r.Inventory = newLoaded(t, r.engine, r.db, Options{Now: r.clock.now, Aside: aside.New(path, 1<<20)})
 			r.receive(t, line("1", 5))
 			_, err := r.engine.HIncrBy(t.Context(), keyMeta("S1"), metaSeq, 1)
 			require.NoError(t, err)
@@ -262,7 +262,7 @@ func TestDrainSetsAsideWhatIsNoMovement(t *testing.T) {
 func TestDrainSetsAsideWhatTheDatabaseRefuses(t *testing.T) {
 	r := newRig(t)
 	path := filepath.Join(t.TempDir(), "movements.jsonl")
-	r.Inventory = New(r.engine, r.db, Options{Now: r.clock.now, Aside: aside.New(path, 1<<20)})
+	r.Inventory = newLoaded(t, r.engine, r.db, Options{Now: r.clock.now, Aside: aside.New(path, 1<<20)})
 	_, err := r.PutStore(t.Context(), persist.DarkStore{ID: "S2", Name: "another"})
 	require.NoError(t, err)
 	r.receive(t, line("1", 9))
@@ -289,7 +289,7 @@ func TestDrainSetsAsideWhatTheDatabaseRefuses(t *testing.T) {
 // says for how long; the other stores do not.
 func TestDrainWhileTheFileIsFull(t *testing.T) {
 	r := newRig(t)
-	r.Inventory = New(r.engine, r.db, Options{Now: r.clock.now, Aside: aside.New(filepath.Join(t.TempDir(), "x.jsonl"), 1)})
+	r.Inventory = newLoaded(t, r.engine, r.db, Options{Now: r.clock.now, Aside: aside.New(filepath.Join(t.TempDir(), "x.jsonl"), 1)})
 	_, err := r.PutStore(t.Context(), persist.DarkStore{ID: "S2", Name: "another"})
 	require.NoError(t, err)
 	r.receive(t, line("1", 9))
@@ -321,7 +321,7 @@ func TestRunDrainer(t *testing.T) {
 		require.NoError(t, err)
 		defer engine.Close()
 		db := newFakeDB()
-		inv := New(engine, db, Options{})
+		inv := newLoaded(t, engine, db, Options{})
 		require.NoError(t, inv.ImportProducts(t.Context(), []persist.Product{{ID: "p"}}))
 		_, err = inv.PutStore(t.Context(), persist.DarkStore{ID: "S1", Name: "x"})
 		require.NoError(t, err)

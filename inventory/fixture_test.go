@@ -203,7 +203,7 @@ type rig struct {
 func newRig(t testing.TB) rig {
 	t.Helper()
 	r := rig{engine: enginetest.Memory(t), db: newFakeDB(), clock: newClock()}
-	r.Inventory = New(r.engine, r.db, Options{Now: r.clock.now})
+	r.Inventory = newLoaded(t, r.engine, r.db, Options{Now: r.clock.now})
 	var products []persist.Product
 	for n := '1'; n <= '9'; n++ {
 		products = append(products, persist.Product{ID: "product:" + string(n), Name: "Product " + string(n), MRPPaise: 100, PricePaise: 100})
@@ -214,8 +214,19 @@ func newRig(t testing.TB) rig {
 	return r
 }
 
+// newLoaded is New and Load.
+func newLoaded(t testing.TB, engine cache.Engine, db DB, opt Options) *Inventory {
+	t.Helper()
+	inv := New(engine, db, opt)
+	require.NoError(t, inv.Load(t.Context()))
+	return inv
+}
+
 // other is another server on the same engine and database.
-func (r rig) other() *Inventory { return New(r.engine, r.db, Options{Now: r.clock.now}) }
+func (r rig) other(t testing.TB) *Inventory {
+	t.Helper()
+	return newLoaded(t, r.engine, r.db, Options{Now: r.clock.now})
+}
 
 // loseEngine is the same on an engine that has nothing.
 func (r rig) loseEngine(t testing.TB) rig {

@@ -24,12 +24,21 @@
 // fails with cache.ErrUnavailable may or may not have happened; repeat it with
 // the same idempotency key and it happens once.
 //
+// # Before Load
+//
+// A store that the engine has lost would give its movements numbers that the ledger
+// has already, and there the first row of a number stays. So until [Inventory.Load]
+// has succeeded nothing moves or reserves stock, and what the engine does not have is
+// not said to be unknown: both fail with persist.ErrUnavailable. What the engine has is
+// answered, and open reservations are closed: where one is, its store's numbers are,
+// too, as they lie under one hash tag.
+//
 // # Concurrency
 //
 // Every method may be called from any goroutine, and any number of servers may
 // share one engine and one database. The locks are putStore, which keeps two
-// changes of stores from mixing and is held while calling out, and the one
-// inside each known set, which is not; the order is putStore, then known.
+// changes of stores from mixing, Load's among them, and is held while calling out,
+// and the one inside each known set, which is not; the order is putStore, then known.
 package inventory
 
 import (
@@ -83,6 +92,7 @@ type Inventory struct {
 	maxBacklog int64
 	aside      *aside.File // or nil
 
+	loaded   atomic.Bool // Load has succeeded
 	products known
 	stores   known
 	putStore sync.Mutex
@@ -95,7 +105,7 @@ type Inventory struct {
 }
 
 // New returns an inventory on an engine and a database. Call [Inventory.Load]
-// before anything else.
+// before anything else: until it has succeeded, most is refused.
 func New(engine cache.Engine, db DB, opt Options) *Inventory {
 	inv := &Inventory{
 		engine:     engine,
@@ -120,7 +130,9 @@ func New(engine cache.Engine, db DB, opt Options) *Inventory {
 
 // Load brings the stores and the catalogue from the database to where they are
 // asked for, and rebuilds the stock of stores that the engine has lost. Calling
-// it again is harmless.
+// it again is harmless, also while others call.
+//
+// Errors: ErrUndrained.
 func (inv *Inventory) Load(ctx context.Context) error {
 	if err := inv.loadProducts(ctx); err != nil {
 		return fmt.Errorf("load the catalogue: %w", err)
@@ -128,7 +140,29 @@ func (inv *Inventory) Load(ctx context.Context) error {
 	if err := inv.loadStores(ctx); err != nil {
 		return fmt.Errorf("load the stores: %w", err)
 	}
+	inv.loaded.Store(true)
 	return nil
+}
+
+// errNotLoaded is what is answered before Load has succeeded.
+var errNotLoaded = fmt.Errorf("%w: its stores and their stock have not been read yet", persist.ErrUnavailable)
+
+// requireLoaded returns nil if Load has succeeded. It comes before whatever may begin a
+// store's movements.
+func (inv *Inventory) requireLoaded() error {
+	if !inv.loaded.Load() {
+		return errNotLoaded
+	}
+	return nil
+}
+
+// absent returns err, for what the engine does not have. Before Load it may have lost
+// that.
+func (inv *Inventory) absent(err error) error {
+	if !inv.loaded.Load() {
+		return errNotLoaded
+	}
+	return err
 }
 
 // Stats are the package's counters since the process started.

@@ -48,6 +48,9 @@ func (inv *Inventory) Move(ctx context.Context, storeID string, req MoveRequest)
 	if err := req.check(); err != nil {
 		return nil, err
 	}
+	if err := inv.requireLoaded(); err != nil {
+		return nil, err
+	}
 	if err := inv.requireStoreAndLines(ctx, storeID, req.Lines); err != nil {
 		return nil, err
 	}

@@ -90,7 +90,7 @@ func TestMoveIsIdempotent(t *testing.T) {
 	first, err := r.Move(t.Context(), "S1", req)
 	require.NoError(t, err)
 	r.receive(t, line("1", 100))
-	again, err := r.other().Move(t.Context(), "S1", req)
+	again, err := r.other(t).Move(t.Context(), "S1", req)
 	require.NoError(t, err)
 	require.Equal(t, first, again, "answered like the first time")
 	r.requireStock(t, "product:1", 103, 0)

@@ -64,6 +64,9 @@ func (inv *Inventory) Reserve(ctx context.Context, storeID string, req ReserveRe
 	if err := req.check(); err != nil {
 		return Reservation{}, err
 	}
+	if err := inv.requireLoaded(); err != nil {
+		return Reservation{}, err
+	}
 	if err := inv.requireStoreAndLines(ctx, storeID, req.Lines); err != nil {
 		return Reservation{}, err
 	}
@@ -205,7 +208,7 @@ func (inv *Inventory) Reservation(ctx context.Context, id string) (Reservation, 
 		return Reservation{}, fmt.Errorf("read reservation %s: %w", id, err)
 	}
 	if len(h) == 0 {
-		return Reservation{}, fmt.Errorf("%w: %s", ErrNotFound, id)
+		return Reservation{}, inv.absent(fmt.Errorf("%w: %s", ErrNotFound, id))
 	}
 	r := Reservation{
 		ID: id, StoreID: storeID, OrderID: h[fieldOrder], State: State(h[fieldState]),

@@ -32,7 +32,7 @@ func TestReserveCommit(t *testing.T) {
 	r.requireStock(t, "product:1", 2, 3)
 	r.requireStock(t, "product:2", 4, 1)
 
-	read, err := r.other().Reservation(t.Context(), res.ID)
+	read, err := r.other(t).Reservation(t.Context(), res.ID)
 	require.NoError(t, err)
 	require.Equal(t, res, read)
 
@@ -87,7 +87,7 @@ func TestReserveIsIdempotent(t *testing.T) {
 	first, err := r.Reserve(t.Context(), "S1", req)
 	require.NoError(t, err)
 	r.clock.advance(time.Second)
-	again, err := r.other().Reserve(t.Context(), "S1", req)
+	again, err := r.other(t).Reserve(t.Context(), "S1", req)
 	require.NoError(t, err)
 	require.Equal(t, first, again)
 	r.requireStock(t, "product:1", 3, 2)
@@ -137,7 +137,7 @@ func TestReservationExpires(t *testing.T) {
 		r.clock.advance(time.Second)
 		kept := r.reserve(t, line("1", 1))
 		r.clock.advance(time.Minute - time.Second)
-		n, err := r.other().ExpireDue(t.Context())
+		n, err := r.other(t).ExpireDue(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 		r.requireStock(t, "product:1", 4, 1)
@@ -179,7 +179,7 @@ func TestRunExpirer(t *testing.T) {
 		require.NoError(t, err)
 		defer engine.Close()
 		db := newFakeDB()
-		inv := New(engine, db, Options{})
+		inv := newLoaded(t, engine, db, Options{})
 		require.NoError(t, inv.ImportProducts(t.Context(), []persist.Product{{ID: "p"}}))
 		_, err = inv.PutStore(t.Context(), persist.DarkStore{ID: "S1", Name: "x"})
 		require.NoError(t, err)
@@ -275,7 +275,7 @@ func TestReservationNotFound(t *testing.T) {
 // can still be sold or given back, and draining opens the way again.
 func TestBacklogIsBounded(t *testing.T) {
 	r := newRig(t)
-	r.Inventory = New(r.engine, r.db, Options{Now: r.clock.now, MaxBacklog: 3})
+	r.Inventory = newLoaded(t, r.engine, r.db, Options{Now: r.clock.now, MaxBacklog: 3})
 	r.receive(t, line("1", 5))
 	first, second := r.reserve(t, line("1", 1)), r.reserve(t, line("1", 1))
 	_, err := r.Move(t.Context(), "S1", MoveRequest{Kind: Receive, Lines: []persist.Line{line("1", 1)}})

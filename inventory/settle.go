@@ -50,7 +50,7 @@ func (inv *Inventory) settle(ctx context.Context, id string, to State) (Reservat
 		return Reservation{}, fmt.Errorf("close reservation %s: %w", id, err)
 	}
 	if err := refusal(reply, nil); err != nil {
-		return Reservation{}, fmt.Errorf("%w: %s", err, id)
+		return Reservation{}, inv.absent(fmt.Errorf("%w: %s", err, id))
 	}
 	return Reservation{
 		ID: id, StoreID: storeID,

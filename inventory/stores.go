@@ -3,6 +3,7 @@ package inventory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -56,13 +57,8 @@ func (inv *Inventory) PutStore(ctx context.Context, s persist.DarkStore) (persis
 
 // loadStores brings all stores to the engine and rebuilds stock that is lost.
 func (inv *Inventory) loadStores(ctx context.Context) error {
-	stores, err := inv.db.DarkStores(ctx)
-	if err != nil || len(stores) == 0 {
-		return err
-	}
-	inv.putStore.Lock()
-	defer inv.putStore.Unlock()
-	if err := inv.publishStores(ctx, stores); err != nil {
+	stores, err := inv.republishStores(ctx)
+	if err != nil {
 		return err
 	}
 	for _, s := range stores {
@@ -71,6 +67,18 @@ func (inv *Inventory) loadStores(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// republishStores publishes all stores of the database, and returns them. None is put
+// between the two.
+func (inv *Inventory) republishStores(ctx context.Context) ([]persist.DarkStore, error) {
+	inv.putStore.Lock()
+	defer inv.putStore.Unlock()
+	stores, err := inv.db.DarkStores(ctx)
+	if err != nil || len(stores) == 0 {
+		return nil, err
+	}
+	return stores, inv.publishStores(ctx, stores)
 }
 
 // publishStores writes stores where the engine answers from. Only open ones
@@ -113,6 +121,15 @@ func (inv *Inventory) publishStores(ctx context.Context, stores []persist.DarkSt
 //
 // Errors: ErrUnknownStore.
 func (inv *Inventory) Store(ctx context.Context, id string) (persist.DarkStore, error) {
+	s, err := inv.liveStore(ctx, id)
+	if errors.Is(err, ErrUnknownStore) {
+		err = inv.absent(err)
+	}
+	return s, err
+}
+
+// liveStore is Store of what the engine has, loaded or not.
+func (inv *Inventory) liveStore(ctx context.Context, id string) (persist.DarkStore, error) {
 	row, err := inv.engine.HGet(ctx, keyDetails, id)
 	if err != nil {
 		return persist.DarkStore{}, fmt.Errorf("read store %s: %w", id, err)
@@ -123,7 +140,8 @@ func (inv *Inventory) Store(ctx context.Context, id string) (persist.DarkStore, 
 	return decodeStore(id, row.Str)
 }
 
-// Stores returns all stores in order of id.
+// Stores returns all stores in order of id. Before Load there may be none because the
+// engine has lost them.
 func (inv *Inventory) Stores(ctx context.Context) ([]persist.DarkStore, error) {
 	rows, err := inv.engine.HGetAll(ctx, keyDetails)
 	if err != nil {
@@ -186,7 +204,7 @@ func (inv *Inventory) NearestStores(ctx context.Context, lat, lon float64, limit
 		}
 	}
 	if len(hits) == 0 {
-		return nil, nil
+		return nil, inv.absent(nil)
 	}
 	ids := make([]string, len(hits))
 	for i, h := range hits {
@@ -200,7 +218,7 @@ func (inv *Inventory) NearestStores(ctx context.Context, lat, lon float64, limit
 	for i, h := range hits {
 		s, err := decodeStore(h.Name, rows[i].Str)
 		if err != nil {
-			return nil, err
+			return nil, inv.absent(err) // before Load it may be its place alone that the engine has
 		}
 		near = append(near, StoreDistance{DarkStore: s, DistanceM: h.DistanceM})
 	}
