@@ -54,6 +54,8 @@ func (s *server) ListStores(ctx context.Context, _ api.ListStoresRequestObject) 
 	degraded := errors.Is(err, cache.ErrUnavailable)
 	if degraded {
 		ss, err = s.recordedStores(ctx)
+	} else if err == nil && len(ss) == 0 { // it may have lost them, just before the start
+		ss, err = s.Inventory.Recorded(ctx)
 	}
 	if err != nil {
 		return nil, err

@@ -65,7 +65,13 @@ var background = giveway.NewLane()
 
 // openStore opens what --store names, and makes it if it is not there.
 func openStore(ctx context.Context, c config) (persist.Store, error) {
-	return c.openDatabase(ctx, false)
+	return c.openDatabase(ctx, cassandra.Options{})
+}
+
+// openStorePatiently is openStore for a server, which serves on without a database: a
+// cluster that cannot be reached is no error.
+func openStorePatiently(ctx context.Context, c config) (persist.Store, error) {
+	return c.openDatabase(ctx, cassandra.Options{Patient: true})
 }
 
 // openExistingStore opens what --store names and makes nothing: a mistyped name must
@@ -76,10 +82,11 @@ func openExistingStore(ctx context.Context, c config) (persist.Store, error) {
 			return nil, fmt.Errorf("--store: %w", err)
 		}
 	}
-	return c.openDatabase(ctx, true)
+	return c.openDatabase(ctx, cassandra.Options{Existing: true})
 }
 
-func (c config) openDatabase(ctx context.Context, existing bool) (persist.Store, error) {
+// openDatabase completes the options that a cluster is opened with.
+func (c config) openDatabase(ctx context.Context, options cassandra.Options) (persist.Store, error) {
 	scheme, rest, _ := strings.Cut(c.Store, ":")
 	switch {
 	case scheme == "sqlite" && rest != "":
@@ -89,7 +96,7 @@ func (c config) openDatabase(ctx context.Context, existing bool) (persist.Store,
 		}
 		return s, nil
 	case scheme == "cassandra":
-		options := cassandra.Options{Retention: c.TrackRetention, Existing: existing, Lane: background}
+		options.Retention, options.Lane = c.TrackRetention, background
 		if c.TrackRetention == 0 {
 			options.Retention = cassandra.KeepForever
 		}

@@ -45,6 +45,7 @@ type parts struct {
 	shared    bool   // other servers may be on the engine
 	engine    cache.Engine
 	store     persist.Store
+	begin     beginning
 	zones     *liveZones
 	fleet     *geo.Fleet
 	flusher   *geo.Flusher
@@ -64,13 +65,14 @@ type parts struct {
 	work    sync.WaitGroup
 }
 
-// openParts opens the engine and the database and builds what works on them.
+// openParts opens the engine and the database and builds what works on them. A database
+// that cannot be reached is no error.
 func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger) (_ *parts, err error) {
-	p := &parts{log: log, name: uuid.NewString(), shared: c.Engine != "memory"}
+	p := &parts{log: log, name: uuid.NewString(), shared: c.Engine != "memory", begin: beginning{log: log}}
 	if p.engine, err = openEngine(ctx, c, log); err != nil {
 		return nil, err
 	}
-	if p.store, err = openStore(ctx, c); err != nil {
+	if p.store, err = openStorePatiently(ctx, c); err != nil {
 		return nil, errors.Join(err, p.engine.Close())
 	}
 	p.fleet = geo.NewFleet(p.engine, zones, geo.FleetOptions{StaleAfter: c.StaleAfter, BucketLength: c.Bucket, Limits: c.limits()})
@@ -87,7 +89,7 @@ func openParts(ctx context.Context, c config, zones *geo.Zones, log *slog.Logger
 	}
 	p.inventory = inventory.New(p.engine, p.store, inventory.Options{Log: log, Aside: aside.New(c.refusedFile("movements"), maxAside)})
 	p.orders = orders.New(p.engine, p.store, orders.Options{Log: log, Aside: aside.New(c.refusedFile("orders"), maxAside)})
-	if err := p.inventory.Load(ctx); err != nil {
+	if err := p.begin.do(ctx, p.inventory.Load); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	if err := p.openFences(ctx, c); err != nil {
@@ -118,6 +120,7 @@ func (p *parts) start() {
 		p.runHub(hubCtx)
 	}()
 	for _, run := range []func(){
+		func() { p.begin.finish(ctx) },
 		func() { p.waiting.Run(ctx) },
 		func() { p.flusher.Run(ctx) },
 		func() { p.pruner.run(ctx) },
@@ -130,6 +133,15 @@ func (p *parts) start() {
 	} {
 		p.work.Go(run)
 	}
+}
+
+// checkStore returns nil if the database answers and the start has got what it needs of
+// it.
+func (p *parts) checkStore(ctx context.Context) error {
+	if err := p.store.Ping(ctx); err != nil {
+		return err
+	}
+	return p.begin.undone()
 }
 
 // alone has one of the servers on a shared engine do a job. All may do it at once,

@@ -91,7 +91,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	var extra func(*echo.Echo)
 	if c.Demo {
 		if city, err = demo.New(demo.Config{Partners: c.DemoPartners, Logger: log}); err == nil {
-			err = stockDemo(ctx, p.inventory, log)
+			err = p.begin.do(ctx, func(ctx context.Context) error { return stockDemo(ctx, p.inventory, log) })
 		}
 		if err != nil {
 			return errors.Join(fmt.Errorf("demo: %w", err), p.close())
@@ -101,7 +101,7 @@ func serve(ctx context.Context, c config, log *slog.Logger, out io.Writer) error
 	handler, err := web.New(web.Options{
 		Fleet: p.fleet, Tracks: p.store, Zones: p.zones, AdminToken: c.AdminToken, Inventory: p.inventory, Catalogue: p.store, Orders: p.orders, Fences: p.fences,
 		Pings: p.ingest.Register, Stream: p.streams.Serve, Live: p.hub.Live, OrderEvents: p.hub.OrderEvents, Page: page.Handler(),
-		Checks:  map[string]web.Check{"engine": p.engine.Ping, "store": p.store.Ping},
+		Checks:  map[string]web.Check{"engine": p.engine.Ping, "store": p.checkStore},
 		Metrics: newMetrics(p), Logger: log, Now: time.Now, Extra: extra,
 	})
 	if err != nil {
