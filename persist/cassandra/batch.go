@@ -21,8 +21,9 @@ const (
 	maxBatchBytes = 256 << 10
 	// inFlight is how many reads one call has under way; of batches, see pacer.
 	inFlight = 8
-	// comparisonsPerStep are some 0.2 ms of work, after which requests have their turn.
-	comparisonsPerStep = 2048
+	// Some 0.2 ms of work each, after which requests have their turn.
+	comparisonsPerStep = 4096
+	rowsPerStep        = 512
 	// rowsInLane are enough for their computation to be seen beside requests.
 	rowsInLane = 64
 )
@@ -97,29 +98,50 @@ func (t table[T]) batches(sorted []*T) iter.Seq[[]*T] {
 	}
 }
 
-// write writes rows with one timestamp, several batches at a time. They are sorted in the
-// lane. What sends them is not in it: that is little work for each batch, in which one
-// goroutine wakes another several times, and a thread of low priority that is kept from
-// its processor while it has one of Go's own locks would have all others wait.
+// piece is what a batch is made of: the statements that write rows of one partition.
+type piece []gocql.BatchEntry
+
+// pieces sorts rows and binds them to their statements.
+func (t table[T]) pieces(turn *giveway.Turn, rows []T) (all []piece) {
+	for batch := range t.batches(t.sorted(turn, rows)) {
+		entries := make(piece, len(batch))
+		for i, row := range batch {
+			turn.Step(rowsPerStep)
+			entries[i] = gocql.BatchEntry{Stmt: t.insert, Args: t.bind(row), Idempotent: true}
+		}
+		all = append(all, entries)
+	}
+	return all
+}
+
+// write writes rows with one timestamp, several batches at a time.
 func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp int64) error {
 	if len(rows) == 0 {
 		return nil // so it is with an index, mostly
 	}
-	var sorted []*T
+	var all []piece
 	if len(rows) < rowsInLane { // somebody may wait for it
-		sorted = t.sorted(nil, rows)
+		all = t.pieces(nil, rows)
 	} else {
-		s.lane.Do(func(turn *giveway.Turn) { sorted = t.sorted(turn, rows) })
+		s.lane.Do(func(turn *giveway.Turn) { all = t.pieces(turn, rows) })
 	}
+	return s.sendAll(ctx, all, timestamp)
+}
+
+// sendAll has batches executed. That is not done in the lane: it is little work for each
+// batch, in which one goroutine wakes another several times, and a thread of low priority
+// that is kept from its processor while it has one of Go's own locks would have all others
+// wait.
+func (s *Store) sendAll(ctx context.Context, all []piece, timestamp int64) error {
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
 	var stopped error
-	for piece := range t.batches(sorted) {
+	for _, entries := range all {
 		if stopped = s.pace.enter(ctx); stopped != nil {
 			break // by the caller, or by a failure
 		}
 		group.Go(func() error {
-			took, err := s.send(ctx, t.entries(piece), timestamp)
+			took, err := s.send(ctx, entries, timestamp)
 			s.pace.leave(answer{took: took, failed: err != nil && outage(err), late: time.Since(began) > patience})
 			return err
 		})
@@ -130,17 +152,8 @@ func write[T any](ctx context.Context, s *Store, t table[T], rows []T, timestamp
 	return stopped
 }
 
-// entries are the statements that write rows of one partition.
-func (t table[T]) entries(rows []*T) []gocql.BatchEntry {
-	entries := make([]gocql.BatchEntry, len(rows))
-	for i, row := range rows {
-		entries[i] = gocql.BatchEntry{Stmt: t.insert, Args: t.bind(row), Idempotent: true}
-	}
-	return entries
-}
-
 // send has a batch executed, and returns how long that took.
-func (s *Store) send(ctx context.Context, entries []gocql.BatchEntry, timestamp int64) (time.Duration, error) {
+func (s *Store) send(ctx context.Context, entries piece, timestamp int64) (time.Duration, error) {
 	sent := time.Now()
 	err := s.session.hedged(ctx, func(policy gocql.SpeculativeExecutionPolicy) error {
 		batch := s.session.NewBatch(gocql.UnloggedBatch).WithContext(ctx).WithTimestamp(timestamp)

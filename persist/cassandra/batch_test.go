@@ -38,19 +38,27 @@ func TestBatches(t *testing.T) {
 			want[keyOf(&rows[i])] = rows[i].Path
 		}
 		got := map[string]string{}
-		for batch := range tracks.batches(tracks.sorted(nil, rows)) {
+		for batch := range tracks.batches(tracks.sorted(nil, allPlaced(rows))) {
 			require.LessOrEqual(t, len(batch), maxBatchRows)
 			bytes := 0
 			for _, r := range batch {
 				require.True(t, tracks.samePartition(batch[0], r))
-				require.NotContains(t, got, keyOf(r))
-				got[keyOf(r)] = r.Path
+				require.NotContains(t, got, keyOf(r.TrackRow))
+				got[keyOf(r.TrackRow)] = r.Path
 				bytes += tracks.bytes(r)
 			}
 			require.True(t, bytes <= maxBatchBytes || len(batch) == 1)
 		}
 		require.Equal(t, want, got)
 	})
+}
+
+func allPlaced(rows []persist.TrackRow) []placedTrack {
+	all := make([]placedTrack, len(rows))
+	for i := range rows {
+		all[i] = placed(&rows[i])
+	}
+	return all
 }
 
 func keyOf(r *persist.TrackRow) string {
@@ -105,26 +113,26 @@ func TestClock(t *testing.T) {
 func TestSeen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSeen[string](time.Hour, time.Now)
-		require.Equal(t, []string{"a", "b"}, s.missing([]string{"a", "b", "a"}))
-		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "asking does not add")
+		require.Equal(t, []string{"a", "b"}, s.missing(nil, []string{"a", "b", "a"}))
+		require.Equal(t, []string{"a"}, s.missing(nil, []string{"a"}), "asking does not add")
 		s.add([]string{"a"})
-		require.Equal(t, []string{"b"}, s.missing([]string{"b", "a"}))
+		require.Equal(t, []string{"b"}, s.missing(nil, []string{"b", "a"}))
 		for range 15 + 29 { // from 0:00 to 0:44
 			time.Sleep(time.Minute)
-			require.Empty(t, s.missing([]string{"a"}))
+			require.Empty(t, s.missing(nil, []string{"a"}))
 		}
 		time.Sleep(time.Minute)
-		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "in the middle of half an hour, after at least that much")
+		require.Equal(t, []string{"a"}, s.missing(nil, []string{"a"}), "in the middle of half an hour, after at least that much")
 
 		s.add([]string{"a"})
 		time.Sleep(59 * time.Minute)
-		require.Empty(t, s.missing([]string{"a"}))
+		require.Empty(t, s.missing(nil, []string{"a"}))
 		time.Sleep(time.Minute)
-		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "not kept for more than an hour")
+		require.Equal(t, []string{"a"}, s.missing(nil, []string{"a"}), "not kept for more than an hour")
 
 		s.add([]string{"a"})
 		time.Sleep(24 * time.Hour)
-		require.Equal(t, []string{"a"}, s.missing([]string{"a"}), "nor when nobody asks meanwhile")
+		require.Equal(t, []string{"a"}, s.missing(nil, []string{"a"}), "nor when nobody asks meanwhile")
 	})
 }
 
@@ -139,7 +147,8 @@ func TestHoursAhead(t *testing.T) {
 		next := driverHour{r.DriverID, "z", hour + hourMS}
 		has := false
 		for r.BucketStart = hour; r.BucketStart < hour+hourMS; r.BucketStart += bucket {
-			hours := appendHours(nil, &r)
+			at := placed(&r)
+			hours := appendHours(nil, &at)
 			require.Equal(t, driverHour{r.DriverID, "z", hour}, hours[0])
 			switch {
 			case len(hours) == 2:
@@ -171,7 +180,7 @@ func TestSeenIsBounded(t *testing.T) {
 	}
 	s.add(keys)
 	require.LessOrEqual(t, len(s.young)+len(s.old), 2*seenLimit)
-	require.Empty(t, s.missing(keys[len(keys)-seenLimit:]), "the newest stay")
+	require.Empty(t, s.missing(nil, keys[len(keys)-seenLimit:]), "the newest stay")
 }
 
 // An empty string is not null, and the others are handed over as they are.

@@ -59,7 +59,7 @@ func (s *Store) AppendMovements(ctx context.Context, ms []persist.Movement) erro
 		for i := range ms {
 			blocks[i] = blockOf(&ms[i])
 		}
-		if err := writeIndex(ctx, s, s.blocks, blocksTable, blocks, timestamp); err != nil {
+		if err := writeIndex(ctx, s, s.blocks, blocksTable, s.blocks.missing(nil, blocks), timestamp); err != nil {
 			return err
 		}
 		return write(ctx, s, movementsTable, ms, firstWins(timestamp))

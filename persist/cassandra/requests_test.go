@@ -71,7 +71,7 @@ func TestPartitionOfTracks(t *testing.T) {
 		}
 	}
 	bytes := map[int64]int{} // of each slice
-	for batch := range tracks.batches(tracks.sorted(nil, rows)) {
+	for batch := range tracks.batches(tracks.sorted(nil, allPlaced(rows))) {
 		for _, r := range batch {
 			require.True(t, tracks.samePartition(batch[0], r))
 			bytes[slice(r.DriverID, trackSlices)] += tracks.bytes(r) * bucketsInHour

@@ -4,6 +4,8 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
+
+	"hyperlocal/internal/giveway"
 )
 
 // seenLimit is how many keys a generation of seen holds, 32 bytes each.
@@ -39,13 +41,14 @@ func (s *seen[K]) hash(key K) [2]uint64 {
 }
 
 // missing returns those of keys that are not remembered, each once.
-func (s *seen[K]) missing(keys []K) []K {
+func (s *seen[K]) missing(turn *giveway.Turn, keys []K) []K {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turn()
 	var unknown []K
 	once := map[[2]uint64]struct{}{}
 	for _, key := range keys {
+		turn.Step(rowsPerStep)
 		h := s.hash(key)
 		if _, ok := s.young[h]; ok {
 			continue

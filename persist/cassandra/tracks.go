@@ -62,41 +62,56 @@ func floor(ms, unit int64) int64 {
 	return ms - rest
 }
 
+// placedTrack is a row of tracks and what its partition has beside its zone.
+type placedTrack struct {
+	*persist.TrackRow
+	hour, slice int64
+}
+
+func placed(r *persist.TrackRow) placedTrack {
+	return placedTrack{r, floor(r.BucketStart, hourMS), slice(r.DriverID, trackSlices)}
+}
+
+func (r *placedTrack) driverHour() driverHour { return driverHour{r.DriverID, r.Zone, r.hour} }
+
 // appendHours adds the hour of a row, and from some moment in the last ten minutes on the
 // next one, too, in whose zone the driver will then most likely be. By the drivers' hashes
 // these moments are all different: if each had the row with his first bucket of an hour,
 // the flushes of half a minute would be twice as large.
-func appendHours(hours []driverHour, r *persist.TrackRow) []driverHour {
-	h := driverHour{r.DriverID, r.Zone, floor(r.BucketStart, hourMS)}
+func appendHours(hours []driverHour, r *placedTrack) []driverHour {
+	h := r.driverHour()
 	hours = append(hours, h)
-	if r.BucketStart >= h.hour+hourMS-slice(r.DriverID, aheadMS) {
-		hours = append(hours, driverHour{h.driver, h.zone, h.hour + hourMS})
+	if next := r.hour + hourMS; r.BucketStart >= next-slice(r.DriverID, aheadMS) {
+		h.hour = next
+		hours = append(hours, h)
 	}
 	return hours
 }
 
-func (s *Store) tracksTable() table[persist.TrackRow] {
-	partition := func(a, b *persist.TrackRow) int {
-		return cmp.Or(
-			cmp.Compare(a.Zone, b.Zone),
-			cmp.Compare(floor(a.BucketStart, hourMS), floor(b.BucketStart, hourMS)),
-			cmp.Compare(slice(a.DriverID, trackSlices), slice(b.DriverID, trackSlices)))
+func (s *Store) tracksTable() table[placedTrack] {
+	partition := func(a, b *placedTrack) int {
+		if a.Zone != b.Zone {
+			return cmp.Compare(a.Zone, b.Zone)
+		}
+		return cmp.Or(cmp.Compare(a.hour, b.hour), cmp.Compare(a.slice, b.slice))
 	}
-	return table[persist.TrackRow]{
+	return table[placedTrack]{
 		insert: fmt.Sprintf(`INSERT INTO tracks (zone, slice, hour_start_ms, driver_id, bucket_start_ms, part, %s)`+
 			` VALUES (?,?,?,?,?,?,?,?,?,?) USING TTL %d`, trackColumns, s.ttl),
-		samePartition: func(a, b *persist.TrackRow) bool { return partition(a, b) == 0 },
-		compare: func(a, b *persist.TrackRow) int {
-			return cmp.Or(partition(a, b),
-				cmp.Compare(a.DriverID, b.DriverID), cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.Part, b.Part))
+		samePartition: func(a, b *placedTrack) bool { return partition(a, b) == 0 },
+		compare: func(a, b *placedTrack) int {
+			if order := partition(a, b); order != 0 {
+				return order
+			}
+			return cmp.Or(cmp.Compare(a.DriverID, b.DriverID), cmp.Compare(a.BucketStart, b.BucketStart), cmp.Compare(a.Part, b.Part))
 		},
-		bind: func(r *persist.TrackRow) []any {
+		bind: func(r *placedTrack) []any {
 			return []any{
-				text{&r.Zone}, slice(r.DriverID, trackSlices), floor(r.BucketStart, hourMS), text{&r.DriverID}, r.BucketStart, r.Part,
-				summary{r}, text{&r.Path}, text{&r.Times}, text{&r.Speeds},
+				text{&r.Zone}, r.slice, r.hour, text{&r.DriverID}, r.BucketStart, r.Part,
+				summary{r.TrackRow}, text{&r.Path}, text{&r.Times}, text{&r.Speeds},
 			}
 		},
-		bytes: func(r *persist.TrackRow) int {
+		bytes: func(r *placedTrack) int {
 			const numbers = 152
 			return numbers + len(r.DriverID) + len(r.Path) + len(r.Times) + len(r.Speeds)
 		},
@@ -136,45 +151,61 @@ func (s *Store) indexTTL() int {
 	return s.ttl + int(indexSlack.Seconds())
 }
 
+// trackWrites are the rows of a call, and the index rows that lead to them and that this
+// server has not written lately.
+type trackWrites struct {
+	days   []int64
+	hours  []driverHour
+	tracks []piece
+}
+
+func (s *Store) prepareTracks(turn *giveway.Turn, rows []persist.TrackRow) (w trackWrites, err error) {
+	if err := persist.ValidateAll(rows); err != nil {
+		return w, err
+	}
+	tracks := make([]placedTrack, len(rows))
+	hours := make([]driverHour, 0, len(rows))
+	var days []int64
+	for i := range rows {
+		turn.Step(rowsPerStep)
+		tracks[i] = placed(&rows[i])
+		hours = appendHours(hours, &tracks[i])
+	}
+	for _, h := range hours {
+		if day := h.day(); len(days) == 0 || days[len(days)-1] != day {
+			days = append(days, day)
+		}
+	}
+	return trackWrites{s.days.missing(turn, days), s.hours.missing(turn, hours), s.tracksTable().pieces(turn, tracks)}, nil
+}
+
 // WriteTracks writes the index rows that this server has not written lately,
 // then the rows: a row is never there without a way to it.
 func (s *Store) WriteTracks(ctx context.Context, rows []persist.TrackRow) error {
+	var w trackWrites
 	var invalid error
-	hours := make([]driverHour, 0, len(rows))
-	var days []int64
-	s.lane.Do(func(*giveway.Turn) {
-		invalid = persist.ValidateAll(rows)
-		for i := range rows {
-			hours = appendHours(hours, &rows[i])
-		}
-		for _, h := range hours {
-			if day := h.day(); len(days) == 0 || days[len(days)-1] != day {
-				days = append(days, day) // missing takes each once
-			}
-		}
-	})
+	s.lane.Do(func(turn *giveway.Turn) { w, invalid = s.prepareTracks(turn, rows) })
 	if invalid != nil {
 		return fmt.Errorf("cassandra: write tracks: %w", invalid)
 	}
 	return s.call(ctx, "write tracks", func() error {
 		timestamp := s.clock.now()
-		if err := writeIndex(ctx, s, s.days, s.daysTable(), days, timestamp); err != nil {
+		if err := writeIndex(ctx, s, s.days, s.daysTable(), w.days, timestamp); err != nil {
 			return err
 		}
-		if err := writeIndex(ctx, s, s.hours, s.hoursTable(), hours, timestamp); err != nil {
+		if err := writeIndex(ctx, s, s.hours, s.hoursTable(), w.hours, timestamp); err != nil {
 			return err
 		}
-		return write(ctx, s, s.tracksTable(), rows, timestamp)
+		return s.sendAll(ctx, w.tracks, timestamp)
 	})
 }
 
-// writeIndex writes those of keys that are not in known, and adds them.
+// writeIndex writes keys, and adds them to those that are known to be written.
 func writeIndex[K comparable](ctx context.Context, s *Store, known *seen[K], t table[K], keys []K, timestamp int64) error {
-	missing := known.missing(keys)
-	if err := write(ctx, s, t, missing, timestamp); err != nil {
+	if err := write(ctx, s, t, keys, timestamp); err != nil {
 		return err
 	}
-	known.add(missing)
+	known.add(keys)
 	return nil
 }
 
