@@ -15,13 +15,10 @@ import (
 
 const (
 	// minRoom is the room of a heap of up to a gigabyte, bytes: collecting it each time
-	// a few megabytes of requests have come and gone would be most of the work.
+	// a few megabytes of requests have come and gone would be most of the work, and
+	// requests that meet a collection take some milliseconds longer. At one every second,
+	// as a flush to Cassandra has it in half the room, their 99th percentile shows that.
 	minRoom = 96 << 20
-	// Requests that meet a collection take some milliseconds longer, and their 99th
-	// percentile shows collections that come sooner than this after another: then the room
-	// is made larger, up to maxRoom bytes. A flush to Cassandra needs that.
-	soon    = 2500 * time.Millisecond
-	maxRoom = 256 << 20
 	// minPercent is the least room of a large one, of what is alive.
 	minPercent = 10
 	maxPercent = 100
@@ -39,7 +36,7 @@ func Keep(ctx context.Context) {
 		return
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(maxPercent))
-	r := newRoom(look())
+	r := room{}
 	set := r.adjust(look())
 	debug.SetGCPercent(set)
 	tick := time.NewTicker(every)
@@ -65,7 +62,6 @@ func differs(a, b int) bool { return 8*max(a-b, b-a) > b }
 // usage is what the process has used so far, as of its last collection.
 type usage struct {
 	alive           uint64  // bytes
-	cycles          uint64  // collections
 	collecting, own float64 // seconds of CPU
 }
 
@@ -74,29 +70,24 @@ func look() usage {
 		{Name: "/gc/heap/live:bytes"},
 		{Name: "/cpu/classes/gc/total:cpu-seconds"},
 		{Name: "/cpu/classes/user:cpu-seconds"},
-		{Name: "/gc/cycles/total:gc-cycles"},
 	}
 	metrics.Read(s)
-	return usage{
-		alive: s[0].Value.Uint64(), collecting: s[1].Value.Float64(), own: s[2].Value.Float64(), cycles: s[3].Value.Uint64(),
-	}
+	return usage{alive: s[0].Value.Uint64(), collecting: s[1].Value.Float64(), own: s[2].Value.Float64()}
 }
 
 // room is what the heap may grow by between collections, in percent of what is
 // alive.
 type room struct {
 	percent int
-	least   uint64        // bytes, from minRoom to maxRoom
-	quiet   time.Duration // since the last collection
 	last    usage
 }
 
-func newRoom(u usage) room { return room{least: minRoom, last: usage{cycles: u.cycles}} }
-
-// adjust returns the new percentage. It is called after each every.
+// adjust returns the new percentage.
 func (r *room) adjust(u usage) int {
-	r.follow(u.cycles - r.last.cycles)
-	least := max(minPercent, min(maxPercent, int(100*r.least/max(u.alive, 1))))
+	least := minPercent
+	if u.alive < minRoom*100/minPercent {
+		least = min(maxPercent, int(100*minRoom/max(u.alive, 1)))
+	}
 	collecting, own := u.collecting-r.last.collecting, u.own-r.last.own
 	r.last = u
 	switch share := collecting / max(collecting+own, 1e-9); {
@@ -107,21 +98,4 @@ func (r *room) adjust(u usage) int {
 	}
 	r.percent = max(r.percent, least)
 	return r.percent
-}
-
-// follow adapts the least room to how soon collections come after each other. It is told
-// how many there were in the last every.
-func (r *room) follow(cycles uint64) {
-	r.quiet += every
-	if cycles == 0 {
-		return
-	}
-	switch apart := r.quiet / time.Duration(cycles); {
-	case apart < soon:
-		r.least += r.least / 2
-	case apart > 2*soon:
-		r.least -= r.least / 3
-	}
-	r.least = min(max(r.least, minRoom), maxRoom)
-	r.quiet = 0
 }

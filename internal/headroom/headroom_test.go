@@ -13,9 +13,8 @@ import (
 
 func TestAdjust(t *testing.T) {
 	const large = 10 << 30
+	r := room{percent: maxPercent}
 	u := usage{alive: large}
-	r := newRoom(u)
-	r.percent = maxPercent
 	work := func(collecting float64) int {
 		u.collecting += collecting
 		u.own += 1 - collecting
@@ -38,34 +37,6 @@ func TestAdjust(t *testing.T) {
 	require.Equal(t, 50, r.percent, "of a heap that is not large")
 	u.alive = 0
 	require.Equal(t, maxPercent, work(0.01), "of an empty one")
-}
-
-// The room grows while collections follow each other soon, and shrinks when they do not.
-func TestFollow(t *testing.T) {
-	u := usage{alive: 1 << 30, own: 1}
-	r := newRoom(u)
-	collection := func(after time.Duration) int {
-		for range after/every - 1 {
-			u.own++
-			r.adjust(u)
-		}
-		u.own++
-		u.cycles++
-		return r.adjust(u)
-	}
-	require.Equal(t, minPercent, collection(soon))
-	require.Equal(t, 14, collection(soon-every), "144 MB of a gigabyte")
-	require.Equal(t, 14, collection(soon))
-	require.Equal(t, 14, collection(2*soon))
-	for range 10 {
-		collection(every)
-	}
-	require.Equal(t, 25, collection(every), "256 MB, and no more")
-	require.Equal(t, 16, collection(2*soon+every))
-	for range 10 {
-		collection(3 * soon)
-	}
-	require.Equal(t, minPercent, collection(3*soon))
 }
 
 // The process is not stopped for a change that is hardly one.
