@@ -31,7 +31,7 @@ type FlushOptions struct {
 	// What comes later makes another row. Default 5 s.
 	Grace time.Duration
 	// DrainRows is how many rows per second are written of what waited while
-	// the database did not answer, beside what is due. Default 10,000.
+	// the database did not answer, beside what is due. Default 5000.
 	DrainRows int
 	Spill     SpillOptions
 	// Aside takes rows that the database refuses. Without it, a zone with such
@@ -95,7 +95,7 @@ func NewFlusher(fleet *Fleet, store persist.Tracks, opt FlushOptions) *Flusher {
 		opt.Logger = slog.Default()
 	}
 	if opt.DrainRows <= 0 {
-		opt.DrainRows = 10_000
+		opt.DrainRows = 5000
 	}
 	if opt.Spill.WaitBytes <= 0 {
 		opt.Spill.WaitBytes = 64 << 20

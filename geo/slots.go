@@ -9,7 +9,7 @@ const (
 	// zonesAtOnce is how many zones' rows are written at a time at most.
 	zonesAtOnce = 4
 	// slotPatience is how long a zone waits for another before it is written beside it.
-	slotPatience = time.Second
+	slotPatience = 4 * time.Second
 )
 
 // slots let zones write their rows one after the other, as long as nobody waits for long.

@@ -108,7 +108,7 @@ func serveFlags(f *pflag.FlagSet) {
 	f.Duration("flush-every", 30*time.Second, "write closed buckets this often; zones take turns within it")
 	f.String("flush-waiting", "64MiB", "let buckets of at most this `size` wait in the engine while the database does not answer; the others go to files in the data folder")
 	f.String("spill-limit", "4GiB", "let those files take at most this `size`; what exceeds it waits in the engine, too")
-	f.Int("drain-rows", 10_000, "when the database is back, write so many rows per second of what waited, beside what is due")
+	f.Int("drain-rows", 5000, "when the database is back, write so many rows per second of what waited, beside what is due")
 	f.Duration("track-retention", 30*24*time.Hour, "remove drivers' tracks from the database when they are older than this; 0 keeps them for ever")
 	f.Int("max-fences", fence.DefaultMaxFences, "let callers put at most so many fences")
 	f.Float64("store-fence", 100, "drivers are at a store within this many `metres`")
