@@ -420,7 +420,7 @@ func TestClearErrorsAtStart(t *testing.T) {
 		"unknown engine":       {[]string{"--engine", "memcached"}, "--engine"},
 		"engine unreachable":   {[]string{"--engine", "redis://" + freeAddr(t)}, "--engine"},
 		"unknown store":        {[]string{"--store", "oracle:x"}, "--store"},
-		"store unreachable":    {[]string{"--store", "cassandra://" + freeAddr(t) + "/x"}, "--store"},
+		"store of no keyspace": {[]string{"--store", "cassandra://" + freeAddr(t)}, "--store"},
 		"not a database":       {[]string{"--store", "sqlite:" + bad}, "--store"},
 		"setting out of range": {[]string{"--stale-after", "0s"}, "--stale-after"},
 		"unknown flag":         {[]string{"--colour", "red"}, "unknown flag: --colour"},
